@@ -1,0 +1,1 @@
+"""nanochart: charts of nanocluster structures."""
