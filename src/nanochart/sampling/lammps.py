@@ -252,3 +252,9 @@ class Engine:
     def close(self) -> None:
         """Free the LAMMPS instance."""
         self._lammps.close()
+
+
+@functools.lru_cache(maxsize=4)
+def engine_for(potential: Rgl, n_atoms: int, timestep: float = 5.0) -> Engine:
+    """Return this process's engine for a system; made once, then reused."""
+    return Engine(potential, n_atoms, timestep=timestep)

@@ -1,0 +1,283 @@
+"""Parallel-tempering molecular dynamics (PTMD): replicas at a ladder of temperatures, swapped.
+
+A cycle is a swap attempt and a segment of Langevin dynamics: neighbouring temperatures exchange
+configurations with probability min(1, exp[(β_i − β_j)(U_i − U_j)]), alternately over even and odd
+pairs, velocities scaled by √(T_new/T_old); halfway through the segment a snapshot is taken.
+A replica is a value, and a segment is a pure function of it and of a seed derived from (run seed,
+replica, cycle), so any worker may do any segment and a resumed run gives the same bits.
+Sugita & Okamoto, Chem. Phys. Lett. 314, 141 (1999); Settem et al., Nanoscale 14, 939 (2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanochart.errors import NanochartError
+from nanochart.parallel import InProcess, map_ordered
+from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.rgl import Rgl
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+BOLTZMANN = 8.617333262e-5  # eV/K, CODATA 2018
+
+# What a random number is for, so that no two uses share a stream.
+_VELOCITIES, _MOTION, _SWAPS = range(3)
+
+
+@dataclass(frozen=True)
+class PtmdSettings:
+    """How to run PTMD.
+
+    Parameters
+    ----------
+    temperatures
+        The ladder, K, increasing.
+    n_steps
+        MD steps between two swap attempts; even, as the snapshot is taken halfway.
+    timestep
+        fs.
+    damping
+        Langevin damping time, ps.
+    seed
+        Of the run; everything random derives from it.
+    """
+
+    temperatures: tuple[float, ...]
+    n_steps: int = 50_000
+    timestep: float = 5.0
+    damping: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        ladder = np.asarray(self.temperatures, dtype=float)
+        if ladder.size == 0 or not np.isfinite(ladder).all() or ladder.min() <= 0:
+            raise NanochartError("temperatures: give at least one, all positive (K)")
+        falls = np.flatnonzero(np.diff(ladder) <= 0)
+        if falls.size:
+            raise NanochartError(
+                f"temperatures: the ladder must increase, but {ladder[falls[0]]:g} K is followed "
+                f"by {ladder[falls[0] + 1]:g} K"
+            )
+        if self.n_steps < 2 or self.n_steps % 2:
+            raise NanochartError(
+                f"n_steps: {self.n_steps} must be even and at least 2 (the snapshot is halfway)"
+            )
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """The state of a PTMD run between two cycles; row i is at temperature i of the ladder.
+
+    ``positions`` (n_replicas, n_atoms, 3) Å; ``velocities`` the same, Å/ps; ``energies``
+    (n_replicas,) eV, potential; ``walkers`` (n_replicas,) which start each configuration stems
+    from; ``swap_attempts`` and ``swap_accepts`` (n_replicas − 1,) per pair of neighbours;
+    ``cycle`` how many cycles are done.
+    """
+
+    positions: Array
+    velocities: Array
+    energies: Array
+    walkers: Integers
+    swap_attempts: Integers
+    swap_accepts: Integers
+    cycle: int
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state as named arrays, to be kept in a file."""
+        return {name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Replicas:
+        """Return the state kept by :meth:`arrays`."""
+        values = {name: arrays[name] for name in cls.__dataclass_fields__ if name != "cycle"}
+        return cls(**values, cycle=int(arrays["cycle"]))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """One configuration of every replica, halfway through a cycle.
+
+    ``positions`` (n_replicas, n_atoms, 3) Å, not quenched; ``energies`` (n_replicas,) eV;
+    ``walkers`` (n_replicas,).
+    """
+
+    positions: Array
+    energies: Array
+    walkers: Integers
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A task for a worker: one replica through one cycle."""
+
+    potential: Rgl
+    timestep: float
+    damping: float
+    n_steps: int
+    temperature: float
+    positions: Array
+    velocities: Array
+    seeds: tuple[int, int]
+
+
+def initial_replicas(
+    starts: Sequence[Array], settings: PtmdSettings, potential: Rgl
+) -> Replicas:
+    """Return the replicas of a new run, with Maxwell velocities.
+
+    Parameters
+    ----------
+    starts
+        Clusters (n_atoms, 3) Å, dealt to the temperatures in turn: one for all, as in the
+        literature, or several motifs.
+    settings
+        Ladder and seed.
+    potential
+        Gives the mass.
+    """
+    n_replicas, n_atoms = len(settings.temperatures), len(starts[0])
+    engine = engine_for(potential, n_atoms, settings.timestep)
+    positions = np.stack([starts[i % len(starts)] for i in range(n_replicas)])
+    velocities = np.stack(
+        [
+            engine.thermal_velocities(kelvin, _rng(settings.seed, _VELOCITIES, i))
+            for i, kelvin in enumerate(settings.temperatures)
+        ]
+    )
+    return Replicas(
+        positions=positions,
+        velocities=velocities,
+        energies=np.array([engine.energy_and_forces(one)[0] for one in positions]),
+        walkers=np.arange(n_replicas),
+        swap_attempts=np.zeros(n_replicas - 1, dtype=np.int64),
+        swap_accepts=np.zeros(n_replicas - 1, dtype=np.int64),
+        cycle=0,
+    )
+
+
+def ptmd(
+    replicas: Replicas,
+    settings: PtmdSettings,
+    potential: Rgl,
+    *,
+    n_cycles: int,
+    executor: Executor | None = None,
+) -> Iterator[tuple[Replicas, Snapshots]]:
+    """Run PTMD from a state, cycle by cycle.
+
+    Parameters
+    ----------
+    replicas
+        Where to start: :func:`initial_replicas`, or the state a former run ended with.
+    settings, potential
+        As they were when the run began.
+    n_cycles
+        Run until this many cycles are done in all, counted from the run's beginning.
+    executor
+        Where the segments run; none means here.
+
+    Yields
+    ------
+    replicas, snapshots
+        The state after each cycle, and the configurations halfway through it.
+
+    Raises
+    ------
+    NanochartError
+        A cluster evaporated or exploded; the message names temperature and cycle.
+    """
+    executor = executor or InProcess()
+    while replicas.cycle < n_cycles:
+        replicas = swapped(replicas, settings)
+        segments = [
+            _segment(replicas, index, settings, potential)
+            for index in range(len(settings.temperatures))
+        ]
+        try:
+            ends = list(map_ordered(executor, _advance, segments, in_flight=len(segments)))
+        except NanochartError as error:
+            raise NanochartError(f"cycle {replicas.cycle}: {error}") from None
+        halfway, moved, velocities, half_energies, energies = map(np.stack, zip(*ends, strict=True))
+        snapshots = Snapshots(halfway, half_energies, replicas.walkers)
+        replicas = replace(
+            replicas,
+            positions=moved,
+            velocities=velocities,
+            energies=energies,
+            cycle=replicas.cycle + 1,
+        )
+        yield replicas, snapshots
+
+
+def swapped(replicas: Replicas, settings: PtmdSettings) -> Replicas:
+    """Return the replicas after one round of swap attempts between neighbouring temperatures."""
+    kelvin = np.asarray(settings.temperatures)
+    beta = 1.0 / (BOLTZMANN * kelvin)
+    uniform = _rng(settings.seed, _SWAPS, replicas.cycle).random(len(kelvin) - 1)
+    order = np.arange(len(kelvin))  # order[i]: which row comes to temperature i
+    attempts, accepts = replicas.swap_attempts.copy(), replicas.swap_accepts.copy()
+    for i in range(replicas.cycle % 2, len(kelvin) - 1, 2):
+        exponent = (beta[i] - beta[i + 1]) * (replicas.energies[i] - replicas.energies[i + 1])
+        attempts[i] += 1
+        if exponent >= 0 or uniform[i] < np.exp(exponent):
+            accepts[i] += 1
+            order[i], order[i + 1] = i + 1, i
+    rescale = np.sqrt(kelvin / kelvin[order])
+    return replace(
+        replicas,
+        positions=replicas.positions[order],
+        velocities=replicas.velocities[order] * rescale[:, None, None],
+        energies=replicas.energies[order],
+        walkers=replicas.walkers[order],
+        swap_attempts=attempts,
+        swap_accepts=accepts,
+    )
+
+
+def _segment(
+    replicas: Replicas, index: int, settings: PtmdSettings, potential: Rgl
+) -> _Segment:
+    first, second = _rng(settings.seed, _MOTION, replicas.cycle, index).integers(
+        1, 900_000_000, size=2
+    )
+    return _Segment(
+        potential=potential,
+        timestep=settings.timestep,
+        damping=settings.damping,
+        n_steps=settings.n_steps,
+        temperature=settings.temperatures[index],
+        positions=replicas.positions[index],
+        velocities=replicas.velocities[index],
+        seeds=(int(first), int(second)),
+    )
+
+
+def _advance(task: _Segment) -> tuple[Array, Array, Array, float, float]:
+    """Run one segment: positions halfway, positions and velocities at the end, both energies."""
+    engine = engine_for(task.potential, len(task.positions), task.timestep)
+    positions, velocities = task.positions, task.velocities
+    halves = []
+    for seed in task.seeds:
+        positions, velocities, energy = engine.advance(
+            positions,
+            velocities,
+            temperature=task.temperature,
+            n_steps=task.n_steps // 2,
+            damping=task.damping,
+            seed=seed,
+        )
+        halves.append((positions, energy))
+    (halfway, half_energy), (end, energy) = halves
+    return halfway, end, velocities, half_energy, energy
+
+
+def _rng(*key: int) -> np.random.Generator:
+    """Return the random stream of one purpose, cycle and replica of one run."""
+    return np.random.default_rng(np.random.SeedSequence(list(key)))

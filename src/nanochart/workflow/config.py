@@ -1,0 +1,199 @@
+"""The run file: what to chart and how, in TOML, checked before anything starts.
+
+Every option is documented where it is declared, with its default; an unknown key is an error.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from nanochart.errors import NanochartError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class System(_Section):
+    """What is charted."""
+
+    species: str = Field(description="chemical symbol")
+    n_atoms: Annotated[int, Field(ge=4)] = Field(description="atoms of the cluster")
+    potential: str = Field(default="", description="RGL parameter set; by default the element's")
+
+    @model_validator(mode="after")
+    def _potential_of_the_element(self) -> System:
+        from nanochart.sampling.rgl import rgl
+
+        try:
+            found = rgl(self.potential or self.species)
+        except NanochartError as error:
+            raise ValueError(str(error)) from None
+        if found.species != self.species:
+            raise ValueError(f"potential {found.name!r} is for {found.species}, not {self.species}")
+        return self
+
+
+class Sampling(_Section):
+    """Parallel-tempering MD."""
+
+    temperatures: list[Positive] = Field(description="the ladder, K, increasing", min_length=1)
+    starts: Literal["best", "motifs"] = Field(
+        default="best",
+        description="'best': every replica from the lowest seed, as in the literature; "
+        "'motifs': fcc, twin, Dh, … in turn, for short runs that want variety",
+    )
+    steps_per_cycle: Annotated[int, Field(ge=2, multiple_of=2)] = Field(
+        default=50_000, description="MD steps between swap attempts; a snapshot is taken halfway"
+    )
+    timestep: Positive = Field(default=5.0, description="fs")
+    damping: Positive = Field(default=1.0, description="Langevin damping time, ps")
+    burn_in: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="cycles discarded at the beginning"
+    )
+    cycles: Count = Field(description="cycles kept; raise it later and the run goes on")
+    commit_every: Count = Field(
+        default=10, description="cycles written at a time: what a crash can cost"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of everything random")
+
+    @field_validator("temperatures")
+    @classmethod
+    def _increasing(cls, ladder: list[float]) -> list[float]:
+        for low, high in zip(ladder, ladder[1:], strict=False):
+            if high <= low:
+                raise ValueError(f"the ladder must increase, but {low:g} is followed by {high:g}")
+        return ladder
+
+
+class Quench(_Section):
+    """Local minimisation."""
+
+    force_tolerance: Positive = Field(default=1e-3, description="largest force component, eV/Å")
+    max_steps: Count = Field(default=5000, description="iterations before a quench has failed")
+
+
+class Structure(_Section):
+    """Classes and duplicates."""
+
+    cutoff: Positive | None = Field(
+        default=None, description="CNA neighbour cut-off, Å; by default between the shells"
+    )
+    energy_tolerance: Positive = Field(
+        default=1e-4, description="structures of a class nearer in energy are one, eV"
+    )
+
+
+class Descriptor(_Section):
+    """The radial distribution function."""
+
+    bandwidth: Positive = Field(default=0.2, description="of the Gaussian kernel, Å")
+    window: tuple[int, int] | None = Field(
+        default=None,
+        description="first bin and the one after the last, of 500 on 0 to 25 Å; by default the "
+        "paper's, or for other systems the bins that hold anything",
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _within_the_grid(cls, window: tuple[int, int] | None) -> tuple[int, int] | None:
+        if window is not None and not 0 <= window[0] < window[1] <= 500:
+            raise ValueError("must be two bins of 0 to 500, the first below the second")
+        return window
+
+
+class TrainingSection(_Section):
+    """The autoencoder; the defaults are the paper's protocol."""
+
+    n_cvs: Annotated[int, Field(ge=1, le=3)] = Field(default=3, description="chart dimensions")
+    epochs: Count = Field(default=100, description="passes over the training set")
+    batch_size: Annotated[int, Field(ge=2)] = Field(default=128, description="structures a step")
+    learning_rate: Positive = Field(default=1e-3, description="Adam's")
+    halve_at: list[int] = Field(default=[30, 90], description="epochs where the rate is halved")
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.2)
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of split, weights, batches")
+
+
+class FamiliesSection(_Section):
+    """Mean shift on the chart."""
+
+    bandwidth: Positive | None = Field(
+        default=None, description="of mean shift; by default from the plateau of the scan"
+    )
+    minimum_size: Count | None = Field(
+        default=None, description="structures a family needs to be a major one"
+    )
+
+
+class Resources(_Section):
+    """The machine; changing the workers changes no result, nor redoes a stage."""
+
+    workers: Annotated[int, Field(ge=0)] = Field(default=0, description="processes; 0: all cores")
+    threads: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="threads of the training; 0: all cores. Other counts, other bits"
+    )
+
+
+class RunFile(_Section):
+    """A whole run file."""
+
+    system: System
+    sampling: Sampling
+    quench: Quench = Quench()
+    structure: Structure = Structure()
+    descriptor: Descriptor = Descriptor()
+    training: TrainingSection = TrainingSection()
+    families: FamiliesSection = FamiliesSection()
+    resources: Resources = Resources()
+
+    @property
+    def name(self) -> str:
+        """What the system is called: Au90."""
+        return f"{self.system.species}{self.system.n_atoms}"
+
+
+def load_run_file(path: Path) -> RunFile:
+    """Read and check a run file.
+
+    Raises
+    ------
+    NanochartError
+        The file is missing, is not TOML, holds an unknown key or a value out of range; the
+        message names the key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NanochartError(f"{path}: cannot be read ({reason})") from None
+    return parse_run_file(text, where=str(path))
+
+
+def parse_run_file(text: str, *, where: str) -> RunFile:
+    """Check the text of a run file; ``where`` is its name in errors."""
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+        return RunFile.model_validate(values)
+    except tomllib.TOMLDecodeError as error:
+        raise NanochartError(f"{where}: is not TOML ({error})") from None
+    except ValidationError as error:
+        raise NanochartError(f"{where}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; see docs/run-file.md for those there are"
+    if problem["type"] == "missing":
+        return f"the key {key!r} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{key}: {message}{more}"
