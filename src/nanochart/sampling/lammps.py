@@ -244,9 +244,7 @@ class Engine:
     def thermal_velocities(self, temperature: float, rng: np.random.Generator) -> Array:
         """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
         boltzmann = 8.617333262e-5  # eV/K
-        spread = np.sqrt(
-            boltzmann * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED)
-        )
+        spread = np.sqrt(boltzmann * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED))
         return rng.normal(scale=spread, size=(self.n_atoms, 3))
 
     def close(self) -> None:

@@ -122,9 +122,7 @@ def _quench_batch(task: tuple[Array, Rgl, QuenchSettings]) -> Minima:
     positions, potential, settings = task
     engine = engine_for(potential, positions.shape[1])
     found = [
-        engine.quench(
-            one, force_tolerance=settings.force_tolerance, max_steps=settings.max_steps
-        )
+        engine.quench(one, force_tolerance=settings.force_tolerance, max_steps=settings.max_steps)
         for one in positions
     ]
     return Minima(

@@ -127,9 +127,7 @@ class _Segment:
     seeds: tuple[int, int]
 
 
-def initial_replicas(
-    starts: Sequence[Array], settings: PtmdSettings, potential: Rgl
-) -> Replicas:
+def initial_replicas(starts: Sequence[Array], settings: PtmdSettings, potential: Rgl) -> Replicas:
     """Return the replicas of a new run, with Maxwell velocities.
 
     Parameters
@@ -241,9 +239,7 @@ def swapped(replicas: Replicas, settings: PtmdSettings) -> Replicas:
     )
 
 
-def _segment(
-    replicas: Replicas, index: int, settings: PtmdSettings, potential: Rgl
-) -> _Segment:
+def _segment(replicas: Replicas, index: int, settings: PtmdSettings, potential: Rgl) -> _Segment:
     first, second = _rng(settings.seed, _MOTION, replicas.cycle, index).integers(
         1, 900_000_000, size=2
     )

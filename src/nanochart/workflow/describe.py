@@ -1,0 +1,102 @@
+"""The stages that say what the structures are: classes, duplicates, RDFs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, Window, rdf_of_positions, window_for
+from nanochart.errors import NanochartError
+from nanochart.landscape import Group
+from nanochart.parallel import available_cores
+from nanochart.progress import Progress
+from nanochart.structure.classes import CLASS_NAMES, cluster_class
+from nanochart.structure.cna import Environment, environments_and_axes, neighbour_cutoff
+from nanochart.structure.duplicates import unique_indices
+from nanochart.workflow.run import Run
+from nanochart.workflow.sample import blocks, potential_of
+
+#: Class code of a structure whose quench failed: it is counted, and takes part in nothing.
+FAILED = -1
+#: Structures described at a time: a few MB of RDFs.
+_BLOCK = 1024
+
+
+def classify(run: Run, progress: Progress) -> None:
+    """Give every quenched structure its class and its atoms their environments."""
+    quenched = run.landscape["quenched"]
+    cutoff = run.file.structure.cutoff or neighbour_cutoff(potential_of(run.file).r0)
+    group = run.rows(
+        "classify",
+        "classes",
+        run.n_snapshots,
+        chunk=run.chunk,
+        flags={
+            "cluster_class": {FAILED: "failed quench", **dict(enumerate(CLASS_NAMES))},
+            "environment": {int(one): one.label for one in Environment},
+        },
+    )
+    for start, stop in blocks(group.committed, run.n_snapshots, run.chunk):
+        positions = quenched.read("positions", start, stop).astype(np.float64)
+        converged = quenched.read("converged", start, stop).astype(bool)
+        environments = np.zeros(positions.shape[:2], dtype=np.int8)
+        codes = np.full(len(positions), FAILED, dtype=np.int8)
+        if converged.any():
+            environments[converged], n_axes = environments_and_axes(positions[converged], cutoff)
+            codes[converged] = cluster_class(environments[converged], n_axes)
+        group.write(start, cluster_class=codes, environment=environments)
+        group.commit(stop)
+        progress(stop, run.n_snapshots)
+
+
+def find_unique(run: Run, progress: Progress) -> None:
+    """Drop duplicates and describe what is left by its RDF."""
+    quenched = run.landscape["quenched"]
+    classes = run.landscape["classes"].read("cluster_class")
+    good = np.flatnonzero(classes != FAILED)  # rows that take part
+    if good.size == 0:
+        raise NanochartError(
+            f"{run.folder}: every quench failed; raise quench.max_steps or lower the temperatures"
+        )
+    energies = quenched.read("energy")[good]
+    kept, stands_for = unique_indices(
+        energies, classes[good], tolerance=run.file.structure.energy_tolerance
+    )
+    multiplicity = np.bincount(stands_for, minlength=len(good))[kept]
+    rows = good[kept]
+    window = _window(run, quenched, rows)
+    basis = RadialBasis(PAPER_GRID, run.file.descriptor.bandwidth, window)
+    group = run.landscape.start_group(
+        "unique",
+        len(rows),
+        chunk=_BLOCK,
+        sizes={"bin": basis.n_bins},
+        attributes={"window": list(window), "bandwidth": basis.bandwidth},
+    )
+    for start, stop in blocks(0, len(rows), _BLOCK):
+        positions = quenched.read_rows("positions", rows[start:stop])
+        group.write(
+            start,
+            snapshot=rows[start:stop],
+            multiplicity=multiplicity[start:stop],
+            rdf=rdf_of_positions(positions, basis, threads=available_cores()),
+        )
+        progress(stop, len(rows))
+    group.commit(len(rows))
+
+
+def _window(run: Run, quenched: Group, rows: NDArray[np.int64]) -> Window:
+    """Return the window of the run file, the paper's, or the bins that hold anything."""
+    if run.file.descriptor.window is not None:
+        return run.file.descriptor.window
+    system = run.file.system
+    try:
+        return window_for(system.species, system.n_atoms)
+    except NanochartError:
+        # Not one of the paper's systems: a sample, evenly spread over the run, stands for it.
+        sample = rows[:: max(1, len(rows) // (4 * _BLOCK))]
+        basis = RadialBasis(PAPER_GRID, run.file.descriptor.bandwidth)
+        density = rdf_of_positions(
+            quenched.read_rows("positions", sample), basis, threads=available_cores()
+        )
+        return window_for(system.species, system.n_atoms, density)

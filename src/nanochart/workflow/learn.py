@@ -1,0 +1,133 @@
+"""The stages that learn and use the chart: training, families, every snapshot projected."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanochart.chart.chart import Chart, load_chart
+from nanochart.chart.families import find_families
+from nanochart.chart.training import (
+    TrainingSettings,
+    linear_baseline,
+    r_squared,
+    train_autoencoder,
+)
+from nanochart.descriptor.rdf import RadialBasis, rdf_of_positions
+from nanochart.descriptor.scaling import MinMaxScaling
+from nanochart.files import write_text
+from nanochart.parallel import available_cores
+from nanochart.progress import Progress
+from nanochart.workflow.describe import FAILED
+from nanochart.workflow.provenance import provenance
+from nanochart.workflow.run import Run
+from nanochart.workflow.sample import blocks
+
+#: Structures encoded at a time.
+_BLOCK = 1024
+
+
+def training_summary_path(run: Run) -> Path:
+    """Return where the losses of the training are kept, for the report."""
+    return run.folder / "training.json"
+
+
+def train(run: Run, progress: Progress) -> None:
+    """Train the autoencoder on the unique structures, from its last checkpoint if there is one."""
+    unique = run.landscape["unique"]
+    rdf = unique.read("rdf").astype(np.float64)  # (n_unique, n_bins)
+    scaling = MinMaxScaling.fit(rdf)
+    inputs = scaling.transform(rdf).astype(np.float32)
+    section = run.file.training
+    settings = TrainingSettings(**{**section.model_dump(), "halve_at": tuple(section.halve_at)})
+    training = train_autoencoder(
+        inputs,
+        settings,
+        checkpoint=_checkpoint(run),
+        log=run.folder / "training.csv",
+        progress=progress,
+        threads=run.file.resources.threads or available_cores(),
+    )
+    split = (training.train_indices, training.validation_indices)
+    pca = linear_baseline(inputs, *split, n_components=settings.n_cvs)
+    summary: dict[str, Any] = {
+        "settings": asdict(settings),
+        "n_training": len(split[0]),
+        "n_validation": len(split[1]),
+        "best_epoch": training.best_epoch,
+        "best_loss": training.best_loss,
+        "validation_r2": training.validation_r2,
+        "pca_loss": pca,
+        "pca_r2": r_squared(pca, inputs, split[1]),
+    }
+    attributes = unique.attributes
+    chart = Chart.from_training(
+        training,
+        inputs,
+        scaling=scaling,
+        bandwidth=float(attributes["bandwidth"]),
+        window=(int(attributes["window"][0]), int(attributes["window"][1])),
+        species=run.file.system.species,
+        n_atoms=run.file.system.n_atoms,
+        provenance={**provenance(run), "training": summary},
+    )
+    chart.save(run.chart_path)
+    history = {name: np.asarray(v).tolist() for name, v in vars(training.history).items()}
+    write_text(
+        training_summary_path(run), json.dumps({**summary, "history": history}, indent=1) + "\n"
+    )
+
+
+def _checkpoint(run: Run) -> Path:
+    """Return where this training's checkpoints go; those of other settings or data are removed."""
+    path = run.folder / f"checkpoint-{run.fingerprint('train')}.safetensors"
+    for old in run.folder.glob("checkpoint-*.safetensors"):
+        if old != path:
+            old.unlink()
+    return path
+
+
+def group_families(run: Run, progress: Progress) -> None:
+    """Find the families of the unique structures and write them into the chart."""
+    chart = load_chart(run.chart_path)
+    unique = run.landscape["unique"]
+    cvs = []
+    for start, stop in unique.blocks(_BLOCK):
+        cvs.append(chart.encode_rdf(unique.read("rdf", start, stop).astype(np.float64)))
+        progress(stop, unique.committed)
+    section = run.file.families
+    families, _ = find_families(
+        np.concatenate(cvs), bandwidth=section.bandwidth, minimum_size=section.minimum_size
+    )
+    chart.with_families(families).save(run.chart_path)
+
+
+def project(run: Run, progress: Progress) -> None:
+    """Put every snapshot on the chart: populations count duplicates too."""
+    chart = load_chart(run.chart_path)
+    assert chart.families is not None  # the stage before saw to it
+    quenched, classes = run.landscape["quenched"], run.landscape["classes"]
+    basis = RadialBasis(chart.grid, chart.bandwidth, chart.window)
+    n_rows, n_cvs = classes.committed, run.file.training.n_cvs
+    group = run.landscape.start_group("chart", n_rows, chunk=_BLOCK, sizes={"cv": n_cvs})
+    for start, stop in blocks(0, n_rows, _BLOCK):
+        good = classes.read("cluster_class", start, stop) != FAILED
+        cvs = np.full((stop - start, n_cvs), np.nan, dtype=np.float32)
+        errors = np.full(stop - start, np.nan, dtype=np.float32)
+        family = np.full(stop - start, -1, dtype=np.int16)
+        inside = np.zeros(stop - start, dtype=np.int8)
+        if good.any():
+            positions = quenched.read("positions", start, stop)[good]
+            points = chart.evaluate_rdf(
+                rdf_of_positions(positions, basis, threads=available_cores())
+            )
+            cvs[good], errors[good], inside[good] = points.cvs, points.errors, points.inside
+            # A training structure has a family even where it lies at the edge of the domain.
+            family[good] = chart.families.nearest(points.cvs)
+        group.write(start, cvs=cvs, family=family, reconstruction_error=errors, inside=inside)
+        progress(stop, n_rows)
+    group.commit(n_rows)

@@ -1,0 +1,159 @@
+"""The stages that make structures: seeds, parallel-tempering MD, quenches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanochart.landscape import Group
+from nanochart.parallel import workers
+from nanochart.progress import Progress
+from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.quench import QuenchSettings, quench_batches
+from nanochart.sampling.rgl import Rgl, rgl
+from nanochart.sampling.seeds import MOTIFS, seed_clusters
+from nanochart.sampling.tempering import PtmdSettings, Replicas, Snapshots, initial_replicas, ptmd
+from nanochart.workflow.config import RunFile
+from nanochart.workflow.run import Run
+
+
+# Variables of the landscape's group, and the fields of Minima that fill them.
+_QUENCHED = {
+    "positions": "positions",
+    "energy": "energies",
+    "max_force": "max_forces",
+    "converged": "converged",
+}
+_QUENCH_BATCH = 12  # structures a task: short enough that no worker waits long for the last one
+
+
+def potential_of(file: RunFile) -> Rgl:
+    return rgl(file.system.potential or file.system.species)
+
+
+def seed(run: Run, progress: Progress) -> None:
+    """Carve and quench the motifs."""
+    engine = engine_for(potential_of(run.file), run.file.system.n_atoms, run.file.sampling.timestep)
+    found = []
+    for done, motif in enumerate(MOTIFS):
+        progress(done, len(MOTIFS))
+        found += seed_clusters(engine, motifs=(motif,))
+    found.sort(key=lambda seed: seed.energy)
+    group = run.landscape.start_group(
+        "seeds",
+        len(found),
+        chunk=len(found),
+        flags={"motif": dict(enumerate(MOTIFS))},
+        attributes={"potential": potential_of(run.file).name},
+    )
+    group.write(
+        0,
+        positions=np.stack([seed.positions for seed in found]),
+        energy=np.array([seed.energy for seed in found]),
+        motif=np.array([MOTIFS.index(seed.motif) for seed in found]),
+    )
+    group.commit(len(found))
+    progress(len(MOTIFS), len(MOTIFS))
+
+
+def sample(run: Run, progress: Progress) -> None:
+    """Run PTMD from the seeds, or from where it was cut off."""
+    sampling, potential = run.file.sampling, potential_of(run.file)
+    settings = PtmdSettings(
+        temperatures=tuple(sampling.temperatures),
+        n_steps=sampling.steps_per_cycle,
+        timestep=sampling.timestep,
+        damping=sampling.damping,
+        seed=sampling.seed,
+    )
+    group = run.rows("sample", "snapshots", run.n_snapshots, chunk=run.chunk)
+    replicas = _replicas_so_far(run, group, settings, potential)
+    total = sampling.burn_in + sampling.cycles
+    block: list[Snapshots] = []
+    progress(replicas.cycle, total)
+    with workers(run.file.resources.workers) as executor:
+        for replicas, snapshots in ptmd(
+            replicas, settings, potential, n_cycles=total, executor=executor
+        ):
+            kept = replicas.cycle - sampling.burn_in  # cycles after the burn-in
+            if kept > 0:
+                block.append(snapshots)
+            elif kept == 0:
+                replicas = _with_counters_reset(replicas)
+            if kept % sampling.commit_every == 0:
+                _commit_snapshots(group, block, replicas, settings, max(kept, 0))
+                block = []
+            progress(replicas.cycle, total, energy=float(replicas.energies.min()))
+
+
+def _replicas_so_far(run: Run, group: Group, settings: PtmdSettings, potential: Rgl) -> Replicas:
+    state = group.attributes.get("state")
+    if state is not None:
+        return Replicas.from_arrays(group.load_state(int(state)))
+    starts = run.landscape["seeds"].read("positions")
+    if run.file.sampling.starts == "best":
+        starts = starts[:1]
+    return initial_replicas(list(starts), settings, potential)
+
+
+def _with_counters_reset(replicas: Replicas) -> Replicas:
+    """Count swaps from the end of the burn-in on, as the snapshots are."""
+    zero = np.zeros_like(replicas.swap_attempts)
+    return replace(replicas, swap_attempts=zero, swap_accepts=zero)
+
+
+def _commit_snapshots(
+    group: Group, block: list[Snapshots], replicas: Replicas, settings: PtmdSettings, kept: int
+) -> None:
+    """Write a block of snapshots and the state after it; the commit makes both count at once."""
+    n_replicas = len(settings.temperatures)
+    start = (kept - len(block)) * n_replicas
+    if block:
+        group.write(
+            start,
+            positions=np.concatenate([one.positions for one in block]),
+            energy=np.concatenate([one.energies for one in block]),
+            temperature=np.tile(settings.temperatures, len(block)),
+            temperature_index=np.tile(np.arange(n_replicas), len(block)),
+            walker=np.concatenate([one.walkers for one in block]),
+            cycle=np.repeat(np.arange(kept - len(block), kept), n_replicas),
+        )
+    group.save_state(replicas.cycle, replicas.arrays())
+    group.commit(
+        start + len(block) * n_replicas,
+        state=replicas.cycle,
+        swap_attempts=replicas.swap_attempts.tolist(),
+        swap_accepts=replicas.swap_accepts.tolist(),
+    )
+    group.drop_states(keep=replicas.cycle)
+
+
+def quench(run: Run, progress: Progress) -> None:
+    """Bring every snapshot to its local minimum."""
+    snapshots = run.landscape["snapshots"]
+    group = run.rows("quench", "quenched", run.n_snapshots, chunk=run.chunk)
+    settings = QuenchSettings(**run.file.quench.model_dump())
+    failed = int((group.read("converged") == 0).sum())
+    progress(group.committed, run.n_snapshots, failed=failed)
+    with workers(run.file.resources.workers) as executor:
+        for start, stop in blocks(group.committed, run.n_snapshots, run.chunk):
+            positions = snapshots.read("positions", start, stop).astype(np.float64)
+            columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _QUENCHED}
+            batches = (positions[i:j] for i, j in blocks(0, len(positions), _QUENCH_BATCH))
+            for minima in quench_batches(batches, potential_of(run.file), settings, executor):
+                for name, attribute in _QUENCHED.items():
+                    columns[name].append(getattr(minima, attribute))
+                failed += int((~minima.converged).sum())
+            group.write(start, **{name: np.concatenate(part) for name, part in columns.items()})
+            group.commit(stop)
+            progress(stop, run.n_snapshots, failed=failed)
+
+
+def blocks(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) over start to stop, ``size`` at a time."""
+    for first in range(start, stop, size):
+        yield first, min(first + size, stop)

@@ -1,0 +1,244 @@
+"""The stage that tells: the report page, filled from the landscape, the chart and the records."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanochart.chart.chart import Chart, load_chart
+from nanochart.chart.mean_shift import plateaus
+from nanochart.descriptor.rdf import RadialBasis
+from nanochart.progress import Progress
+from nanochart.show.content import (
+    BandwidthScan,
+    Family,
+    LossHistory,
+    ReportContent,
+    StageTiming,
+)
+from nanochart.show.report import write_report
+from nanochart.structure.classes import CLASS_NAMES
+from nanochart.workflow.describe import FAILED
+from nanochart.workflow.learn import training_summary_path
+from nanochart.workflow.provenance import provenance
+from nanochart.workflow.run import Run
+
+#: The paper's sampling, ns a replica (Settem et al., J. Chem. Phys. 2023: 1 to 2 µs).
+_PAPER_TIME = 1400.0
+
+
+def report(run: Run, progress: Progress) -> None:
+    """Write the page."""
+    progress(0, 1)
+    write_report(run.report_path, report_content(run))
+    progress(1, 1)
+
+
+def report_content(run: Run) -> ReportContent:
+    """Gather what the page shows."""
+    chart = load_chart(run.chart_path)
+    snapshots, quenched = run.landscape["snapshots"], run.landscape["quenched"]
+    unique, points = run.landscape["unique"], run.landscape["chart"]
+    codes = run.landscape["classes"].read("cluster_class")
+    good = codes != FAILED
+    rows = unique.read("snapshot")  # (n_unique,) rows of all snapshots
+    ladder = np.asarray(run.file.sampling.temperatures, dtype=float)
+    place = snapshots.read("temperature_index")
+    # Half against half: cycles are the time of the run.
+    second_half = snapshots.read("cycle") >= (run.file.sampling.cycles + 1) // 2
+    families = _families(chart, codes, rows, points.read("family"), quenched.read("energy"))
+    family_column = _columns([family.id for family in families], points.read("family"))
+    fractions = {
+        "class": _fractions(codes, len(CLASS_NAMES), place, len(ladder), good),
+        "family": _fractions(family_column, len(families), place, len(ladder), good),
+    }
+    errors = {
+        name: np.abs(
+            np.subtract(
+                *(
+                    _fractions(column, n_columns, place, len(ladder), good & half)
+                    for half in (second_half, ~second_half)
+                )
+            )
+        )
+        for name, column, n_columns in (
+            ("class", codes, len(CLASS_NAMES)),
+            ("family", family_column, len(families)),
+        )
+    }
+    times = _times(run)
+    return ReportContent(
+        title=f"Chart of {run.file.name}",
+        species=run.file.system.species,
+        n_atoms=run.file.system.n_atoms,
+        command=f"nanochart run {shlex.quote(str(run.folder / 'run.toml'))} "
+        f"--output {shlex.quote(str(run.folder))}",
+        run_file=run.text,
+        temperatures=ladder,
+        snapshot_classes=codes[good],
+        snapshot_temperatures=place[good],
+        unique_classes=codes[rows],
+        rdf_grid=RadialBasis(chart.grid, chart.bandwidth, chart.window).points,
+        rdf=unique.read("rdf"),
+        cvs=_three_columns(points.read("cvs")[rows]),
+        family_ids=points.read("family")[rows],
+        energies=quenched.read("energy")[rows],
+        families=families,
+        class_fractions=fractions["class"],
+        class_errors=errors["class"],
+        family_fractions=fractions["family"],
+        family_errors=errors["family"],
+        temperature_counts=np.bincount(place[good], minlength=len(ladder)),
+        n_failed=int((~good).sum()),
+        swaps_attempted=np.asarray(snapshots.attributes["swap_attempts"]),
+        swaps_accepted=np.asarray(snapshots.attributes["swap_accepts"]),
+        time_per_replica_ns=times["total"],
+        burn_in_ns=times["burn_in"],
+        snapshot_interval_ps=times["interval_ps"],
+        loss=_loss(run),
+        scan=_scan(chart),
+        cautions=_cautions(run, times, points.read("inside")[good], errors["class"]),
+        provenance=provenance(run),
+        timings=tuple(
+            StageTiming(name, record.seconds, record.peak_memory or None)
+            for name, record in run.records().items()
+        ),
+    )
+
+
+def _families(
+    chart: Chart,
+    codes: NDArray[Any],
+    rows: NDArray[Any],
+    family: NDArray[Any],
+    energies: NDArray[Any],
+) -> tuple[Family, ...]:
+    """Return the families with what was counted of each."""
+    assert chart.families is not None
+    found = []
+    for one in chart.families:
+        members = rows[family[rows] == one.id]
+        if members.size == 0:
+            continue
+        found.append(
+            Family(
+                id=one.id,
+                n_unique=len(members),
+                n_snapshots=int((family == one.id).sum()),
+                centre=_three_columns(np.asarray(one.centre)[None])[0],
+                composition=np.bincount(codes[members], minlength=len(CLASS_NAMES)),
+                lowest_energy=float(energies[members].min()),
+                name=one.name,
+                words=one.words,
+            )
+        )
+    return tuple(found)
+
+
+def _columns(ids: list[int], family: NDArray[Any]) -> NDArray[np.int64]:
+    """Return each snapshot's place in the list of families, −1 for none."""
+    place = np.full(max([*ids, int(family.max(initial=0))]) + 2, -1)
+    place[ids] = np.arange(len(ids))
+    return place[family]  # the last entry of place serves −1
+
+
+def _fractions(
+    column: NDArray[Any],
+    n_columns: int,
+    place: NDArray[Any],
+    n_temperatures: int,
+    counted: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return the share of each column among the counted snapshots of each temperature."""
+    table = np.zeros((n_temperatures, n_columns))
+    used = counted & (column >= 0)
+    np.add.at(table, (place[used], column[used]), 1.0)
+    totals = np.bincount(place[counted], minlength=n_temperatures)
+    return table / np.maximum(totals, 1)[:, None]
+
+
+def _three_columns(cvs: NDArray[Any]) -> NDArray[Any]:
+    """Return CVs with columns of zeros for dimensions a flatter chart has not."""
+    return np.pad(cvs, ((0, 0), (0, 3 - cvs.shape[1])))
+
+
+def _times(run: Run) -> dict[str, float]:
+    """Return the simulated times: total and burn-in (ns a replica), snapshot interval (ps)."""
+    sampling = run.file.sampling
+    cycle = sampling.steps_per_cycle * sampling.timestep * 1e-3  # ps
+    return {
+        "total": (sampling.burn_in + sampling.cycles) * cycle * 1e-3,
+        "burn_in": sampling.burn_in * cycle * 1e-3,
+        "interval_ps": cycle,
+    }
+
+
+def _loss(run: Run) -> LossHistory:
+    summary = json.loads(training_summary_path(run).read_text(encoding="utf-8"))
+    history = summary["history"]
+    return LossHistory(
+        train=np.array(history["train_loss"]),
+        validation=np.array(history["validation_loss"]),
+        best_epoch=summary["best_epoch"] + 1,
+        n_training=summary["n_training"],
+        n_validation=summary["n_validation"],
+        r2=summary["validation_r2"],
+        pca_mse=summary["pca_loss"],
+        pca_r2=summary["pca_r2"],
+        halvings=tuple(e for e in run.file.training.halve_at if e < run.file.training.epochs),
+    )
+
+
+def _scan(chart: Chart) -> BandwidthScan | None:
+    families = chart.families
+    if families is None or families.scan is None:
+        return None
+    return BandwidthScan(
+        bandwidths=families.scan.bandwidths,
+        n_families=families.scan.n_families,
+        n_major=families.scan.n_major,
+        chosen=families.bandwidth,
+        plateaus=tuple((one.lowest, one.highest) for one in plateaus(families.scan)),
+    )
+
+
+def _cautions(
+    run: Run, times: dict[str, float], inside: NDArray[Any], class_errors: NDArray[Any]
+) -> tuple[str, ...]:
+    """Return what this run is too short, or too small, to show."""
+    cautions = []
+    kept = times["total"] - times["burn_in"]
+    if kept < 0.5 * _PAPER_TIME:
+        cautions.append(
+            f"This run sampled {kept:.3g} ns a replica after the burn-in; the paper's sampled "
+            f"{_PAPER_TIME / 1000:g} µs or more. It is not in equilibrium: populations, "
+            "compositions and everything against temperature show the starts and the first "
+            "relaxation, not thermodynamics."
+        )
+    worst = float(class_errors.max(initial=0.0))
+    if worst > 0.1:
+        cautions.append(
+            f"Between the first and the second half of the run, the share of a class differs by "
+            f"up to {100 * worst:.0f} percentage points at some temperature."
+        )
+    if run.file.sampling.starts == "motifs":
+        cautions.append(
+            "The replicas started from different motifs in turn, so that a short run sees many "
+            "structures; cold replicas keep the motif they started from."
+        )
+    if run.file.training.epochs < 100:
+        cautions.append(
+            f"The network was trained for {run.file.training.epochs} epochs; the paper's needed "
+            "about 100 to settle, on tens of thousands of structures."
+        )
+    outside = int((inside == 0).sum())
+    if outside:
+        cautions.append(
+            f"{outside:,} of {len(inside):,} snapshots lie outside the chart's own domain (mostly "
+            "stretched or melted shapes); they are counted in the family of the nearest centre."
+        )
+    return tuple(cautions)
