@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -75,8 +75,12 @@ def map_ordered(
     ----------
     executor
         Where to run; for processes, ``function`` and the tasks must pickle.
+    function
+        What to do with each task.
     tasks
-        May be endless or larger than memory: only ``in_flight`` of them exist at a time.
+        May be endless or larger than memory.
+    in_flight
+        How many tasks exist at a time.
     """
     pending: deque[Future[Result]] = deque()
     try:
@@ -86,8 +90,11 @@ def map_ordered(
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-    except BrokenPipeError as error:
-        raise NanochartError(f"a worker process died ({error}); run the same command again") from None
+    except BrokenExecutor as error:
+        raise NanochartError(
+            f"a worker process died ({error}); there may be too little memory. "
+            "Run the same command again to go on from the last commit"
+        ) from None
     finally:
         for future in pending:
             future.cancel()

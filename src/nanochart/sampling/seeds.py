@@ -2,9 +2,10 @@
 
 A motif is a set of sites: stacked close-packed layers (fcc, twin, hcp), five tetrahedra about an
 axis (Dh), Mackay shells (Ih). The sites nearest to a centre, those inside a Wulff polyhedron or
-those of a complete Marks decahedron are filled up or cut down to N atoms; then the atom with the fewest neighbours moves to
-the vacant site with the most, until none gains. Several starts are tried, and the potential judges
-after a quench. Motifs: Baletto & Ferrando, Rev. Mod. Phys. 77, 371 (2005).
+those of a complete Marks decahedron are filled up or cut down to N atoms; then the atom with the
+fewest neighbours moves to the vacant site with the most, until none gains. Several starts are
+tried, and the potential judges after a quench. Motifs: Baletto & Ferrando, Rev. Mod. Phys. 77,
+371 (2005).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Every option is documented where it is declared, with its default; an unknown ke
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -67,10 +68,19 @@ class Sampling(_Section):
     @field_validator("temperatures")
     @classmethod
     def _increasing(cls, ladder: list[float]) -> list[float]:
-        for low, high in zip(ladder, ladder[1:], strict=False):
+        for low, high in itertools.pairwise(ladder):
             if high <= low:
                 raise ValueError(f"the ladder must increase, but {low:g} is followed by {high:g}")
         return ladder
+
+    @model_validator(mode="after")
+    def _whole_commits(self) -> Sampling:
+        # Rows are written in whole chunks, also when more cycles are asked for later.
+        if self.cycles % self.commit_every:
+            raise ValueError(
+                f"cycles ({self.cycles}) must be a multiple of commit_every ({self.commit_every})"
+            )
+        return self
 
 
 class Quench(_Section):

@@ -20,7 +20,6 @@ from nanochart.sampling.tempering import PtmdSettings, Replicas, Snapshots, init
 from nanochart.workflow.config import RunFile
 from nanochart.workflow.run import Run
 
-
 # Variables of the landscape's group, and the fields of Minima that fill them.
 _QUENCHED = {
     "positions": "positions",
@@ -73,19 +72,25 @@ def sample(run: Run, progress: Progress) -> None:
     group = run.rows("sample", "snapshots", run.n_snapshots, chunk=run.chunk)
     replicas = _replicas_so_far(run, group, settings, potential)
     total = sampling.burn_in + sampling.cycles
-    block: list[Snapshots] = []
     progress(replicas.cycle, total)
     with workers(run.file.resources.workers) as executor:
+        # The burn-in moves the replicas and keeps nothing.
+        for replicas, _ in ptmd(
+            replicas, settings, potential, n_cycles=sampling.burn_in, executor=executor
+        ):
+            if replicas.cycle % sampling.commit_every == 0 or replicas.cycle == sampling.burn_in:
+                _commit_snapshots(group, [], replicas, settings, 0)
+            progress(replicas.cycle, total, energy=float(replicas.energies.min()))
+        if replicas.cycle == sampling.burn_in:
+            replicas = _with_counters_reset(replicas)
+        block: list[Snapshots] = []
         for replicas, snapshots in ptmd(
             replicas, settings, potential, n_cycles=total, executor=executor
         ):
-            kept = replicas.cycle - sampling.burn_in  # cycles after the burn-in
-            if kept > 0:
-                block.append(snapshots)
-            elif kept == 0:
-                replicas = _with_counters_reset(replicas)
-            if kept % sampling.commit_every == 0:
-                _commit_snapshots(group, block, replicas, settings, max(kept, 0))
+            block.append(snapshots)
+            if len(block) == sampling.commit_every:
+                kept = replicas.cycle - sampling.burn_in
+                _commit_snapshots(group, block, replicas, settings, kept)
                 block = []
             progress(replicas.cycle, total, energy=float(replicas.energies.min()))
 
