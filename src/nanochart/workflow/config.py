@@ -6,7 +6,9 @@ Every option is documented where it is declared, with its default; an unknown ke
 from __future__ import annotations
 
 import itertools
+import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -169,25 +171,24 @@ class RunFile(_Section):
         return f"{self.system.species}{self.system.n_atoms}"
 
 
-def load_run_file(path: Path) -> RunFile:
-    """Read and check a run file.
+def read_run_file(path: Path) -> str:
+    """Return the text of a run file, or raise one line."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NanochartError(f"{path}: cannot be read ({reason})") from None
+
+
+def parse_run_file(text: str, *, where: str) -> RunFile:
+    """Return a run file's settings, checked; ``where`` is its name in errors.
 
     Raises
     ------
     NanochartError
-        The file is missing, is not TOML, holds an unknown key or a value out of range; the
-        message names the key.
+        The text is not TOML, holds an unknown key or a value out of range; the message names
+        the key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise NanochartError(f"{path}: cannot be read ({reason})") from None
-    return parse_run_file(text, where=str(path))
-
-
-def parse_run_file(text: str, *, where: str) -> RunFile:
-    """Check the text of a run file; ``where`` is its name in errors."""
     try:
         values: dict[str, Any] = tomllib.loads(text)
         return RunFile.model_validate(values)
@@ -195,6 +196,16 @@ def parse_run_file(text: str, *, where: str) -> RunFile:
         raise NanochartError(f"{where}: is not TOML ({error})") from None
     except ValidationError as error:
         raise NanochartError(f"{where}: {_first_problem(error)}") from None
+
+
+def as_toml(values: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return sections of settings as the text of a run file."""
+    lines = []
+    for section, settings in values.items():
+        lines.append(f"[{section}]")
+        # JSON's numbers, strings, booleans and lists are TOML's too.
+        lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    return "\n".join(lines) + "\n"
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -75,18 +75,20 @@ def sample(run: Run, progress: Progress) -> None:
     progress(replicas.cycle, total)
     with workers(run.file.resources.workers) as executor:
         # The burn-in moves the replicas and keeps nothing.
-        for replicas, _ in ptmd(
+        for state, _ in ptmd(
             replicas, settings, potential, n_cycles=sampling.burn_in, executor=executor
         ):
+            replicas = state
             if replicas.cycle % sampling.commit_every == 0 or replicas.cycle == sampling.burn_in:
                 _commit_snapshots(group, [], replicas, settings, 0)
             progress(replicas.cycle, total, energy=float(replicas.energies.min()))
         if replicas.cycle == sampling.burn_in:
             replicas = _with_counters_reset(replicas)
         block: list[Snapshots] = []
-        for replicas, snapshots in ptmd(
+        for state, snapshots in ptmd(
             replicas, settings, potential, n_cycles=total, executor=executor
         ):
+            replicas = state
             block.append(snapshots)
             if len(block) == sampling.commit_every:
                 kept = replicas.cycle - sampling.burn_in

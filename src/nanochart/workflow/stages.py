@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from nanochart.progress import Progress
-from nanochart.workflow import describe, sample
-from nanochart.workflow.config import RunFile
-from nanochart.workflow.run import Run, Stage
+from nanochart.landscape import Landscape
+from nanochart.progress import Progress, silent
+from nanochart.workflow import describe
+from nanochart.workflow import sample as sampling_stages
+from nanochart.workflow.config import RunFile, as_toml, parse_run_file
+from nanochart.workflow.run import Run, Stage, open_run
 
 Settings = Callable[[RunFile], Mapping[str, Any]]
 
@@ -46,17 +50,19 @@ def _report(run: Run, progress: Progress) -> None:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("seeds", "carve and quench starting clusters", (), _section("system"), sample.seed),
+    Stage(
+        "seeds", "carve and quench starting clusters", (), _section("system"), sampling_stages.seed
+    ),
     Stage(
         "sample",
         "parallel-tempering MD",
         ("seeds",),
         # How many cycles, and how often they are written, changes none of those there are.
         _section("sampling", without={"cycles", "commit_every"}),
-        sample.sample,
+        sampling_stages.sample,
         extent=_section("sampling", only={"cycles"}),
     ),
-    Stage("quench", "local minima", ("sample",), _section("quench"), sample.quench),
+    Stage("quench", "local minima", ("sample",), _section("quench"), sampling_stages.quench),
     Stage(
         "classify",
         "common neighbour analysis",
@@ -79,3 +85,46 @@ STAGES: tuple[Stage, ...] = (
     Stage("project", "every snapshot on the chart", ("families",), lambda _: {}, _project),
     Stage("report", "the page", ("project",), lambda _: {}, _report),
 )
+
+
+def sample(
+    species: str,
+    n_atoms: int,
+    *,
+    folder: str | os.PathLike[str],
+    progress: Progress = silent,
+    **sampling: Any,
+) -> Landscape:
+    """Sample a cluster by parallel-tempering MD and quench every snapshot.
+
+    What ``nanochart sample`` and ``nanochart quench`` do, from Python; called again, it resumes.
+
+    Parameters
+    ----------
+    species, n_atoms
+        The cluster.
+    folder
+        Where to work; made if it is not there.
+    progress
+        Called during every stage.
+    **sampling
+        Keys of the run file's ``[sampling]``: ``temperatures`` and ``cycles`` at least.
+
+    Returns
+    -------
+    Landscape
+        With the groups ``seeds``, ``snapshots`` and ``quenched``.
+
+    Raises
+    ------
+    NanochartError
+        A setting is wrong, or the folder belongs to another run.
+    """
+    values = {"system": {"species": species, "n_atoms": n_atoms}, "sampling": sampling}
+    text = as_toml(values)
+    file = parse_run_file(text, where="sample()")
+    with open_run(Path(folder), file, text, STAGES) as run:
+        for name in ("seeds", "sample", "quench"):
+            if not run.is_finished(name):
+                run.do(name, progress)
+        return run.landscape

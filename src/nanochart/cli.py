@@ -1,0 +1,379 @@
+"""The command line: one verb a function, thin. It parses, calls, prints.
+
+Results go to the standard output (``--json`` for machines), progress to the standard error. A
+:class:`NanochartError` is one line and exit status 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nanochart import __version__
+from nanochart.errors import NanochartError
+from nanochart.terminal import print_table, progress_of, say
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Chart the structures of nanoclusters: sample, quench, label, learn, map.\n\n"
+    "Begin with `nanochart doctor`, then `nanochart run examples/au90-quick.toml`.",
+)
+
+RunFileArgument = Annotated[
+    Path, typer.Argument(help="run file (TOML); see examples/ and docs/run-file.md")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="run folder; by default the run file's name")
+]
+Redo = Annotated[bool, typer.Option(help="discard snapshots whose settings have changed")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Species = Annotated[
+    str | None, typer.Option(help="chemical symbol, for files that hold only types")
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="leave out and count unusable frames, instead of stopping"),
+]
+Files = Annotated[list[Path], typer.Argument(help="structure files ASE reads, or a run folder")]
+
+
+@app.command()
+def run(
+    run_file: RunFileArgument, output: Output = None, redo: Redo = False, as_json: Json = False
+) -> None:
+    """Do everything: from a run file to a chart and its report page.
+
+    Run it again after a crash, a kill or a changed setting: finished stages are skipped, what is
+    half done goes on, what depends on a change is done again. More `cycles` continue the sampling.
+
+    Example: `nanochart run examples/au90-quick.toml -o au90`
+    """
+    _do_stages(run_file, output, until="report", redo=redo, as_json=as_json)
+
+
+@app.command()
+def sample(
+    run_file: RunFileArgument, output: Output = None, redo: Redo = False, as_json: Json = False
+) -> None:
+    """Only sample: seed clusters and parallel-tempering MD.
+
+    Example: `nanochart sample examples/au90-quick.toml -o au90`
+    """
+    _do_stages(run_file, output, until="sample", redo=redo, as_json=as_json)
+
+
+@app.command()
+def quench(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", "-o", help="extended XYZ to write")] = Path(
+        "quenched.extxyz"
+    ),
+    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    force_tolerance: Annotated[float, typer.Option(help="largest force component, eV/Å")] = 1e-3,
+    workers: Annotated[int, typer.Option(help="processes; 0: all cores")] = 0,
+    species: Species = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Bring structures to their local minima; of a run folder, do its quench stage.
+
+    Example: `nanochart quench trajectory.xyz -o minima.extxyz`
+    """
+    if _is_run(files):
+        _do_stages(files[0] / "run.toml", files[0], until="quench", as_json=as_json)
+        return
+    from nanochart.workflow.single import quench_files
+
+    with progress_of("quench") as progress:
+        result = quench_files(
+            files,
+            output,
+            potential=potential,
+            force_tolerance=force_tolerance,
+            n_workers=workers,
+            species=species,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    _print_summary(result, as_json)
+
+
+@app.command()
+def classify(
+    files: Files,
+    cutoff: Annotated[
+        float | None, typer.Option(help="neighbour cut-off, Å; default: from the metal's r0")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="write every structure's class here")] = None,
+    species: Species = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Say what quenched structures are: Dh, Ih, Twin, Fcc, Mix or Amorphous.
+
+    Example: `nanochart classify minima.extxyz`
+    """
+    from nanochart.workflow.single import classify_files
+
+    result = classify_files(files, cutoff=cutoff, species=species, skip_bad=skip_bad, table=csv)
+    if as_json:
+        print(json.dumps(result))
+        return
+    shown = result["structures"][:40]
+    print_table(
+        "structures" if len(shown) == len(result["structures"]) else "the first 40 structures",
+        ("file", "frame", "class"),
+        [(one["file"], one["frame"], one["class"]) for one in shown],
+    )
+    total = max(1, len(result["structures"]))
+    print_table(
+        "composition",
+        ("class", "structures", "%"),
+        [(name, n, f"{100 * n / total:.1f}") for name, n in result["composition"].items()],
+    )
+    _tell_skipped(result["skipped"])
+
+
+@app.command()
+def train(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", "-o", help="chart to write")] = Path(
+        "chart.safetensors"
+    ),
+    epochs: Annotated[int, typer.Option(help="passes over the training set")] = 100,
+    batch_size: Annotated[int, typer.Option(help="structures a step")] = 128,
+    seed: Annotated[int, typer.Option(help="of split, weights and batches")] = 0,
+    species: Species = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Train a chart on quenched structures; of a run folder, do its training.
+
+    Duplicates are dropped by class and energy only in runs: give files without them. The training
+    resumes from `OUTPUT.checkpoint` after a kill.
+
+    Example: `nanochart train minima.extxyz -o au90.safetensors`
+    """
+    if _is_run(files):
+        _do_stages(files[0] / "run.toml", files[0], until="train", as_json=as_json)
+        return
+    from nanochart.workflow.single import train_files
+
+    with progress_of("train") as progress:
+        result = train_files(
+            files,
+            output,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            species=species,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    _print_summary(result, as_json)
+
+
+@app.command()
+def families(
+    chart: Annotated[Path, typer.Argument(help="chart, or run folder")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="structures to group anew; without: list families")
+    ] = None,
+    bandwidth: Annotated[
+        float | None, typer.Option(help="of mean shift; default: from the plateau of the scan")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="chart to write; default: CHART itself")
+    ] = None,
+    species: Species = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """List a chart's families, or find them anew among given structures.
+
+    Examples: `nanochart families au90.safetensors`,
+    `nanochart families au90.safetensors minima.extxyz --bandwidth 1.5`
+    """
+    if _is_run([chart]):
+        _do_stages(chart / "run.toml", chart, until="families", as_json=as_json)
+        chart = chart / "chart.safetensors"
+    from nanochart.workflow.single import families_of
+
+    rows = families_of(
+        chart, files or [], bandwidth=bandwidth, output=output, species=species, skip_bad=skip_bad
+    )
+    if as_json:
+        print(json.dumps(rows))
+        return
+    print_table(
+        f"{len(rows)} families",
+        ("family", "structures", "centre", "name"),
+        [
+            (row["id"], row["size"], " ".join(f"{x:.3f}" for x in row["centre"]), row["name"])
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def project(
+    chart: Annotated[Path, typer.Argument(help="chart, or run folder")],
+    files: Annotated[list[Path], typer.Argument(help="structure files ASE reads")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write")] = Path(
+        "projection.csv"
+    ),
+    quench: Annotated[bool, typer.Option(help="quench first: for hot frames")] = False,
+    species: Species = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Put structures on a chart: CVs, family, inside or outside its domain.
+
+    A chart of quenched structures wants quenched structures: `--quench` for frames of hot MD.
+
+    Example: `nanochart project au90 trajectory.xyz --quench -o path.csv`
+    """
+    from nanochart.workflow.single import project_files
+
+    path = chart / "chart.safetensors" if chart.is_dir() else chart
+    with progress_of("project") as progress:
+        result = project_files(
+            path,
+            files,
+            output,
+            quench_first=quench,
+            species=species,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    _print_summary(result, as_json)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="run folder")], as_json: Json = False
+) -> None:
+    """Make the report page of a run.
+
+    Example: `nanochart report au90-quick`
+    """
+    _do_stages(folder / "run.toml", folder, until="report", as_json=as_json, again=True)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this machine: libraries, LAMMPS against the reference energy, speed, room.
+
+    Exits with status 1 if anything needed does not work.
+    """
+    from nanochart.workflow.doctor import examine
+
+    checks = examine()
+    if as_json:
+        print(json.dumps([check.__dict__ for check in checks]))
+    else:
+        rows = [(check.name, "ok" if check.ok else "FAILED", check.found) for check in checks]
+        print_table(f"nanochart {__version__}", ("check", "", "found"), rows)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _do_stages(
+    run_file: Path,
+    output: Path | None,
+    *,
+    until: str,
+    redo: bool = False,
+    as_json: bool = False,
+    again: bool = False,
+) -> None:
+    """Do the stages of a run up to one of them; ``again`` does the last in any case."""
+    from nanochart.workflow.config import parse_run_file, read_run_file
+    from nanochart.workflow.run import open_run
+    from nanochart.workflow.stages import STAGES
+
+    text = read_run_file(run_file)
+    checked = parse_run_file(text, where=str(run_file))
+    folder = output or Path(run_file.stem)
+    with open_run(folder, checked, text, STAGES, redo=redo) as opened:
+        for stage in _up_to(STAGES, until):
+            if opened.is_finished(stage.name) and not (again and stage.name == until):
+                say(f"{stage.name:<9} already done")
+                continue
+            with progress_of(stage.name) as progress:
+                record = opened.do(stage.name, progress)
+            say(f"{stage.name:<9} done in {record.seconds:.1f} s: {stage.does}")
+        records = opened.records()
+        page = opened.report_path if until == "report" else opened.folder
+    result = {
+        "folder": str(folder),
+        "result": str(page),
+        "stages": {name: record.__dict__ for name, record in records.items()},
+    }
+    if as_json:
+        print(json.dumps(result))
+    else:
+        print(page)
+
+
+def _up_to(stages: tuple[Any, ...], until: str) -> Iterator[Any]:
+    for stage in stages:
+        yield stage
+        if stage.name == until:
+            return
+
+
+def _is_run(files: list[Path]) -> bool:
+    return len(files) == 1 and (files[0] / "run.toml").is_file()
+
+
+def _print_summary(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result))
+        return
+    print_table("", ("", ""), [(name.replace("_", " "), value) for name, value in result.items()])
+    _tell_skipped(int(result.get("skipped", 0)))
+
+
+def _tell_skipped(skipped: int) -> None:
+    if skipped:
+        say(f"{skipped} bad frames were skipped")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"nanochart {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Take the options that belong to no verb."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``nanochart``."""
+    try:
+        app()
+    except NanochartError as error:
+        say(f"nanochart: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("nanochart: stopped; the same command goes on from the last commit")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

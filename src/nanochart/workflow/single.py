@@ -1,0 +1,276 @@
+"""One stage at a time, on files instead of a run folder: what the single verbs do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanochart.errors import NanochartError
+from nanochart.formats import Block, read_structures, write_csv, write_extxyz
+from nanochart.landscape import open_landscape
+from nanochart.parallel import workers
+from nanochart.progress import Progress
+from nanochart.sampling.quench import Minima, QuenchSettings, quench
+from nanochart.structure.classes import CLASS_NAMES
+from nanochart.structure.classes import classify as classify_structures
+
+if TYPE_CHECKING:
+    from nanochart.chart.chart import Chart
+
+
+class _Source:
+    """The structures of some files or of a landscape, and how many bad frames were skipped."""
+
+    def __init__(
+        self, files: Sequence[Path], *, species: str | None, n_atoms: int | None, skip_bad: bool
+    ) -> None:
+        self._files = files
+        self._options: dict[str, Any] = {"species": species, "skip_bad": skip_bad}
+        self._n_atoms = n_atoms
+        self.skipped = 0
+
+    def __iter__(self) -> Iterator[tuple[Path, Block]]:
+        n_atoms = self._n_atoms
+        for path in self._files:
+            for block in self._blocks(path, n_atoms):
+                self.skipped += block.skipped
+                if len(block.frames):
+                    n_atoms = block.positions.shape[1]
+                    yield path, block
+
+    def _blocks(self, path: Path, n_atoms: int | None) -> Iterator[Block]:
+        if path.is_dir():
+            yield from _landscape_blocks(path)
+        else:
+            yield from read_structures(path, n_atoms=n_atoms, **self._options)
+
+    def all_positions(self) -> tuple[NDArray[np.float64], str]:
+        """Return everything as one array (n_structures, n_atoms, 3), and the element."""
+        blocks = [block for _, block in self]
+        if not blocks:
+            raise NanochartError(f"{self._files[0]}: holds no usable structure")
+        return np.concatenate([block.positions for block in blocks]), blocks[0].species
+
+
+def _landscape_blocks(path: Path) -> Iterator[Block]:
+    """Yield the unique minima of a landscape."""
+    landscape = open_landscape(path)
+    quenched, unique = landscape["quenched"], landscape["unique"]
+    for start, stop in unique.blocks(512):
+        rows = unique.read("snapshot", start, stop)
+        positions = quenched.read_rows("positions", rows).astype(np.float64)
+        yield Block(positions, rows, landscape.species, 0)
+
+
+def _check_output(path: Path) -> None:
+    """Refuse an output that cannot be written, before any work is done."""
+    if not path.absolute().parent.is_dir():
+        raise NanochartError(f"{path}: its folder does not exist; make it first")
+
+
+def quench_files(
+    files: Sequence[Path],
+    output: Path,
+    *,
+    potential: str | None,
+    force_tolerance: float,
+    n_workers: int,
+    species: str | None,
+    skip_bad: bool,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Quench every structure of some files into an extended XYZ file."""
+    _check_output(output)
+    source = _Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    settings = QuenchSettings(force_tolerance=force_tolerance)
+    done = failed = 0
+    symbol = ""
+
+    def minima(blocks: Iterator[tuple[Path, Block]], executor: Any) -> Iterator[Any]:
+        nonlocal done, failed
+        for path, block in blocks:
+            found = quench(
+                block.positions,
+                potential=potential,
+                species=block.species,
+                settings=settings,
+                executor=executor,
+            )
+            yield from _frames(found, path, block)
+            done += len(block.frames)
+            failed += int((~found.converged).sum())
+            progress(done, done, failed=failed)
+
+    with workers(n_workers) as executor:
+        blocks = iter(source)
+        first = next(blocks, None)
+        if first is None:
+            raise NanochartError(f"{files[0]}: holds no usable structure")
+        symbol = first[1].species
+        write_extxyz(output, minima(_chain(first, blocks), executor), symbol)
+    return {"quenched": done, "failed": failed, "skipped": source.skipped, "output": str(output)}
+
+
+def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+def _frames(
+    minima: Minima, path: Path, block: Block
+) -> Iterator[tuple[NDArray[np.float64], Mapping[str, Any]]]:
+    """Yield the minima of a block with what is written beside each."""
+    for i, frame in enumerate(block.frames):
+        yield (
+            minima.positions[i],
+            {
+                "energy": float(minima.energies[i]),
+                "max_force": float(minima.max_forces[i]),
+                "converged": bool(minima.converged[i]),
+                "source": path.name,
+                "frame": int(frame),
+            },
+        )
+
+
+def classify_files(
+    files: Sequence[Path],
+    *,
+    cutoff: float | None,
+    species: str | None,
+    skip_bad: bool,
+    table: Path | None,
+) -> dict[str, Any]:
+    """Return the class of every structure of some files, and the composition."""
+    if table is not None:
+        _check_output(table)
+    source = _Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    structures = []
+    for path, block in source:
+        found = classify_structures(block.positions, cutoff=cutoff, species=block.species)
+        structures += [
+            {"file": str(path), "frame": int(frame), "class": str(name)}
+            for frame, name in zip(block.frames, found.cluster_class, strict=True)
+        ]
+    names = [one["class"] for one in structures]
+    if table is not None:
+        write_csv(table, ("file", "frame", "class"), (tuple(one.values()) for one in structures))
+    return {
+        "structures": structures,
+        "composition": {name: names.count(name) for name in CLASS_NAMES},
+        "skipped": source.skipped,
+    }
+
+
+def train_files(
+    files: Sequence[Path],
+    output: Path,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    species: str | None,
+    skip_bad: bool,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Train a chart on the structures of some files."""
+    from nanochart.chart.chart import train
+    from nanochart.chart.training import TrainingSettings
+
+    _check_output(output)
+    source = _Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    positions, symbol = source.all_positions()
+    checkpoint = output.with_name(output.name + ".checkpoint")
+    chart = train(
+        positions,
+        species=symbol,
+        settings=TrainingSettings(epochs=epochs, batch_size=batch_size, seed=seed),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    chart.save(output)
+    checkpoint.unlink(missing_ok=True)
+    return {
+        "structures": len(positions),
+        "families": len(chart.families or ()),
+        "skipped": source.skipped,
+        "output": str(output),
+    }
+
+
+def families_of(
+    chart_path: Path,
+    files: Sequence[Path],
+    *,
+    bandwidth: float | None,
+    output: Path | None,
+    species: str | None,
+    skip_bad: bool,
+) -> list[dict[str, Any]]:
+    """Return a chart's families, found anew if structures are given."""
+    from nanochart.chart.chart import load_chart
+    from nanochart.chart.families import find_families
+
+    chart = load_chart(chart_path)
+    if files:
+        target = output or chart_path
+        _check_output(target)
+        source = _Source(files, species=species, n_atoms=chart.n_atoms, skip_bad=skip_bad)
+        positions, _ = source.all_positions()
+        families, _ = find_families(chart.transform(positions), bandwidth=bandwidth)
+        chart = chart.with_families(families)
+        chart.save(target)
+    elif bandwidth is not None:
+        raise NanochartError("--bandwidth: give the structures to group, too")
+    return [
+        {"id": one.id, "size": one.size, "centre": list(one.centre), "name": one.name}
+        for one in chart.families or ()
+    ]
+
+
+def project_files(
+    chart_path: Path,
+    files: Sequence[Path],
+    output: Path,
+    *,
+    quench_first: bool,
+    species: str | None,
+    skip_bad: bool,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the chart coordinates of every structure of some files as CSV."""
+    from nanochart.chart.chart import load_chart
+
+    _check_output(output)
+    chart = load_chart(chart_path)
+    source = _Source(
+        files, species=species or chart.species, n_atoms=chart.n_atoms, skip_bad=skip_bad
+    )
+    counts = {"structures": 0, "outside": 0}
+    n_cvs = chart.model.n_cvs
+    header = ("file", "frame", *(f"cv{i + 1}" for i in range(n_cvs)), "family", "inside", "error")
+    write_csv(output, header, _projected(chart, source, quench_first, counts, progress))
+    return {**counts, "skipped": source.skipped, "output": str(output)}
+
+
+def _projected(
+    chart: Chart, source: _Source, quench_first: bool, counts: dict[str, int], progress: Progress
+) -> Iterator[tuple[Any, ...]]:
+    """Yield a row of the table for each structure."""
+    for path, block in source:
+        positions = block.positions
+        if quench_first:
+            positions = quench(positions, species=block.species).positions
+        points = chart.evaluate(positions)
+        for frame, cvs, family, inside, error in zip(
+            block.frames, points.cvs, points.families, points.inside, points.errors, strict=True
+        ):
+            place = (f"{value:.6g}" for value in cvs)
+            yield (path, frame, *place, family, int(inside), f"{error:.6g}")
+        counts["structures"] += len(block.frames)
+        counts["outside"] += int((~points.inside).sum())
+        progress(counts["structures"], counts["structures"])

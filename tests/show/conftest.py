@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from nanochart.show import BandwidthScan, Family, LossHistory, ReportContent, StageTiming
+from nanochart.structure.classes import CLASS_NAMES
+
+HOSTILE = "</script><img onerror=alert(1) src=x> $title ${x} & \"quoted\" 'too'"
+
+
+def make_content(
+    *, n_unique: int = 240, n_families: int = 4, n_temperatures: int = 5, **changes: object
+) -> ReportContent:
+    """A run with made-up numbers: families are blobs in the chart, classes follow them."""
+    rng = np.random.default_rng(7)
+    n_classes, n_bins, n_snapshots = len(CLASS_NAMES), 40, 5 * n_unique
+    family_ids = np.arange(n_unique) % n_families
+    centres = rng.normal(scale=3, size=(n_families, 3))
+    classes = (family_ids % n_classes).astype(np.int8)
+    energies = -320 + family_ids * 0.3 + rng.random(n_unique)
+    owner = rng.integers(n_unique, size=n_snapshots)
+    families = tuple(
+        Family(
+            id=i,
+            n_unique=int((family_ids == i).sum()),
+            n_snapshots=int((family_ids[owner] == i).sum()),
+            centre=centres[i],
+            composition=np.bincount(classes[family_ids == i], minlength=n_classes),
+            lowest_energy=float(energies[family_ids == i].min()),
+            name=f"blob {i}",
+            words=HOSTILE if i == 0 else "",
+        )
+        for i in range(n_families)
+    )
+    by_class = rng.dirichlet(np.ones(n_classes), size=n_temperatures)
+    by_family = rng.dirichlet(np.ones(n_families), size=n_temperatures)
+    values: dict[str, object] = {
+        "title": "Made-up run",
+        "species": "Au",
+        "n_atoms": 90,
+        "command": "nanochart run made-up.toml",
+        "run_file": "[system]\nspecies = 'Au' # <b>\n",
+        "temperatures": np.linspace(250.0, 550.0, n_temperatures),
+        "snapshot_classes": classes[owner],
+        "snapshot_temperatures": np.arange(n_snapshots) % n_temperatures,
+        "unique_classes": classes,
+        "rdf_grid": np.linspace(2, 16, n_bins),
+        "rdf": rng.random((n_unique, n_bins)).astype(np.float32),
+        "cvs": (centres[family_ids] + rng.normal(size=(n_unique, 3))).astype(np.float32),
+        "family_ids": family_ids,
+        "energies": energies,
+        "families": families,
+        "class_fractions": by_class,
+        "class_errors": 0.1 * by_class,
+        "family_fractions": by_family,
+        "family_errors": 0.1 * by_family,
+        "temperature_counts": np.full(n_temperatures, n_snapshots // n_temperatures),
+        "swaps_attempted": np.full(n_temperatures - 1, 100),
+        "swaps_accepted": np.full(n_temperatures - 1, 25),
+        "time_per_replica_ns": 1.3,
+        "burn_in_ns": 0.2,
+        "snapshot_interval_ps": 10.0,
+        "loss": LossHistory(
+            train=0.1 / np.arange(1, 41),
+            validation=0.12 / np.arange(1, 41),
+            best_epoch=40,
+            n_training=192,
+            n_validation=48,
+            r2=0.9,
+            pca_mse=0.006,
+            pca_r2=0.8,
+            halvings=(30,),
+        ),
+        "scan": BandwidthScan(
+            bandwidths=np.array([0.5, 1.0, 1.5]),
+            n_families=np.array([9, 4, 3]),
+            n_major=np.array([0, 4, 3]),
+            chosen=1.0,
+            plateaus=((0.9, 1.2),),
+        ),
+        "cautions": ("This run is short: it is not equilibrium.",),
+        "provenance": {"seed": "1", "torch": "2"},
+        "timings": (StageTiming("sample", 75.0, 300.0), StageTiming("train", 9.0)),
+    }
+    return ReportContent(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def content() -> Callable[..., ReportContent]:
+    """Give a maker of report contents: ``content(n_families=1, loss=None)``."""
+    return make_content
+
+
+@pytest.fixture
+def hostile() -> str:
+    return HOSTILE

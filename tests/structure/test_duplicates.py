@@ -1,0 +1,98 @@
+"""Greedy filtering against a plain reference, and its promises one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nanochart.errors import NanochartError
+from nanochart.structure.duplicates import ENERGY_TOLERANCE, unique_indices
+
+
+def plain_unique(energies, classes, tolerance):
+    """Return kept rows and {row: kept row}, one class and one row at a time."""
+    kept, representative = [], {}
+    for label in set(classes):
+        rows = [row for row, own in enumerate(classes) if own == label]
+        last = None
+        for row in sorted(rows, key=lambda row: (energies[row], row)):
+            if last is None or energies[row] - energies[last] >= tolerance:
+                last = row
+                kept.append(row)
+            representative[row] = last
+    return sorted(kept), [representative[row] for row in range(len(energies))]
+
+
+rows = st.lists(  # energies on a coarse grid, so that ties and exact distances are common
+    st.tuples(st.integers(-40, 40).map(lambda k: -300.0 + k * 0.25), st.integers(0, 5)),
+    max_size=60,
+)
+
+
+@given(rows=rows, tolerance=st.sampled_from([1e-4, 0.25, 0.5, 0.6, 3.0]))
+def test_rows_kept_equal_the_plain_reference(rows, tolerance):
+    energies = [energy for energy, _ in rows]
+    classes = [label for _, label in rows]
+    indices, representative = unique_indices(energies, classes, tolerance=tolerance)
+    kept, expected = plain_unique(energies, classes, tolerance)
+    assert indices.dtype == representative.dtype == np.int64
+    assert indices.tolist() == kept
+    assert representative.tolist() == expected
+
+
+def test_a_chain_of_near_ties_is_cut_by_distance_from_the_last_kept():
+    # Steps of 0.4 from 0: 0 is kept, 0.4 and 0.8 lie less than 1 above it, 1.2 does not.
+    indices, representative = unique_indices([0.8, 0.0, 1.2, 0.4], [0, 0, 0, 0], tolerance=1.0)
+    assert indices.tolist() == [1, 2]
+    assert representative.tolist() == [1, 1, 2, 1]
+
+
+def test_the_tolerance_itself_is_enough():
+    assert unique_indices([0.0, 0.5], [1, 1], tolerance=0.5)[0].tolist() == [0, 1]
+
+
+def test_of_equal_rows_the_first_is_kept():
+    indices, representative = unique_indices([-1.0, -2.0, -2.0, -1.0], [4, 4, 4, 4])
+    assert indices.tolist() == [0, 1]
+    assert representative.tolist() == [0, 1, 1, 0]
+
+
+def test_classes_are_kept_apart_whether_codes_or_names():
+    assert unique_indices([-1.0, -1.0], [0, 1])[0].tolist() == [0, 1]
+    assert unique_indices([-1.0, -1.0], ["Dh", "Ih"])[0].tolist() == [0, 1]
+
+
+def test_filtering_twice_changes_nothing():
+    rng = np.random.default_rng(5)
+    energies = rng.normal(-300.0, 0.02, 5000)  # eV: crowded, most rows have a neighbour
+    classes = rng.integers(0, 6, 5000).astype(np.int8)
+    indices, representative = unique_indices(energies, classes)
+    assert 0 < len(indices) < 5000
+    again, _ = unique_indices(energies[indices], classes[indices])
+    assert again.tolist() == list(range(len(indices)))
+    np.testing.assert_array_equal(representative[representative], representative)
+    np.testing.assert_array_equal(np.unique(representative), indices)
+    above = energies - energies[representative]
+    assert (above >= 0).all()
+    assert (above < ENERGY_TOLERANCE).all()
+
+
+def test_no_rows_give_no_rows():
+    indices, representative = unique_indices([], [])
+    assert indices.shape == representative.shape == (0,)
+
+
+def test_bad_input_is_an_error():
+    with pytest.raises(NanochartError, match="row 2 has the energy nan"):
+        unique_indices([0.0, 1.0, np.nan], [0, 0, 0])
+    with pytest.raises(NanochartError, match="row 0 has the energy -inf"):
+        unique_indices([-np.inf, 1.0], [0, 0])
+    with pytest.raises(NanochartError, match="one of each"):
+        unique_indices([0.0, 1.0], [0])
+    with pytest.raises(NanochartError, match="one of each"):
+        unique_indices(np.zeros((2, 2)), np.zeros((2, 2)))
+    for tolerance in (0.0, -1.0, np.nan):
+        with pytest.raises(NanochartError, match="positive"):
+            unique_indices([0.0], [0], tolerance=tolerance)
