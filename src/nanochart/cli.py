@@ -40,7 +40,7 @@ Species = Annotated[
 ]
 SkipBad = Annotated[
     bool,
-    typer.Option("--skip-bad", help="leave out and count unusable frames, instead of stopping"),
+    typer.Option("--skip-bad", help="leave out and count unusable frames"),
 ]
 Files = Annotated[list[Path], typer.Argument(help="structure files ASE reads, or a run folder")]
 

@@ -228,7 +228,7 @@ class Landscape:
         """Return a group's finished rows as a lazily read ``xarray.Dataset``."""
         committed = self[name].committed
         with _clear_errors(self.path):
-            data = xr.open_zarr(self.path, group=name, consolidated=False, chunks=None)
+            data: xr.Dataset = xr.open_zarr(self.path, group=name, consolidated=False, chunks=None)
         return data.isel(structure=slice(0, committed))
 
     def start_group(

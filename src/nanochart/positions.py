@@ -121,7 +121,7 @@ def bad_frames(positions: NDArray[np.float64]) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (n_structures,)
     """
-    bad = ~np.isfinite(positions).all(axis=(1, 2))
+    bad: NDArray[np.bool_] = np.logical_not(np.isfinite(positions).all(axis=(1, 2)))
     for frame in np.flatnonzero(~bad):
         bad[frame] = pdist(positions[frame]).min() < OVERLAP_DISTANCE
     return bad
@@ -134,7 +134,7 @@ def centred(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     ----------
     positions : ndarray, shape (..., n_atoms, 3), Å
     """
-    return positions - positions.mean(axis=-2, keepdims=True)
+    return np.subtract(positions, positions.mean(axis=-2, keepdims=True))
 
 
 def _common_species(frames: Sequence[Any], species: str | None, where: str) -> str:

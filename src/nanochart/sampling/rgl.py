@@ -195,10 +195,12 @@ def setfl_table(potential: Rgl, *, mass: float, atomic_number: int) -> str:
     atomic_number
         Written into the header, as the format wants.
     """
-    density = np.arange(_N_DENSITIES) * (_MAX_DENSITY * potential.hopping**2 / _N_DENSITIES)
+    density = np.arange(_N_DENSITIES, dtype=np.float64) * (
+        _MAX_DENSITY * potential.hopping**2 / _N_DENSITIES
+    )
     # A few points beyond the cut-off, so that LAMMPS' interpolation sees the zeros there.
     step = potential.cutoff / (_N_DISTANCES - 10)
-    r = np.arange(_N_DISTANCES) * step
+    r: Array = np.arange(_N_DISTANCES, dtype=np.float64) * step
     hopping = potential.hopping_at(r)[0]
     pair_times_r = 2.0 * potential.repulsion_at(r)[0] * r
     lines = [

@@ -143,7 +143,7 @@ def _columns(ids: list[int], family: NDArray[Any]) -> NDArray[np.int64]:
     """Return each snapshot's place in the list of families, −1 for none."""
     place = np.full(max([*ids, int(family.max(initial=0))]) + 2, -1)
     place[ids] = np.arange(len(ids))
-    return place[family]  # the last entry of place serves −1
+    return np.asarray(place[family])  # the last entry of place serves −1
 
 
 def _fractions(
