@@ -7,10 +7,10 @@ here, so that the rooms behind the door need not check again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from nanochart.errors import NanochartError
@@ -19,7 +19,8 @@ from nanochart.errors import NanochartError
 #: however hot, comes near it.
 OVERLAP_DISTANCE = 0.5
 
-Structures = ArrayLike | Any  # array (n, n_atoms, 3) or (n_atoms, 3), ase.Atoms, list of Atoms
+#: What public entries take.
+Structures: TypeAlias = Any  # array (n, n_atoms, 3) or (n_atoms, 3), ase.Atoms, list of Atoms
 
 
 def as_positions(
@@ -134,7 +135,8 @@ def centred(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     ----------
     positions : ndarray, shape (..., n_atoms, 3), Å
     """
-    return np.subtract(positions, positions.mean(axis=-2, keepdims=True))
+    moved: NDArray[np.float64] = positions - positions.mean(axis=-2, keepdims=True)
+    return moved
 
 
 def _common_species(frames: Sequence[Any], species: str | None, where: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from nanochart.show import BandwidthScan, Family, LossHistory, ReportContent, StageTiming
 from nanochart.structure.classes import CLASS_NAMES
 
-HOSTILE = "</script><img onerror=alert(1) src=x> $title ${x} & \"quoted\" 'too'"
+HOSTILE = "</script><img onerror=alert(1) src=x> $title ${x} $\\frac{$ & \"quoted\" 'too'"
 
 
 def make_content(

@@ -91,17 +91,26 @@ class Engine:
     def __init__(self, potential: Rgl, n_atoms: int, *, timestep: float = 5.0) -> None:
         self.potential = potential
         self.n_atoms = n_atoms
-        number = atomic_numbers[potential.species]
-        self.mass = float(atomic_masses[number])
+        self.mass = float(atomic_masses[atomic_numbers[potential.species]])
         # One thread: LAMMPS would otherwise read OMP_NUM_THREADS and slow itself down.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        self._timestep = timestep
+        self._half_box = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        """Make the LAMMPS instance: at first, and anew after it has lost an atom."""
         arguments = ["-screen", "none", "-log", "none", "-nocite"]
         self._lammps = _load_lammps().lammps(cmdargs=arguments)
-        self._half_box = 0.0
+        number = atomic_numbers[self.potential.species]
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "rgl.eam.alloy"
-            table.write_text(setfl_table(potential, mass=self.mass, atomic_number=number))
-            self._set_up(table, timestep)
+            table.write_text(setfl_table(self.potential, mass=self.mass, atomic_number=number))
+            self._set_up(table, self._timestep)
+
+    def _restart(self) -> None:
+        self._lammps.close()
+        self._start()
 
     def _set_up(self, table: Path, timestep: float) -> None:
         # A cluster of n atoms has a radius near r0·n^(1/3); twice that takes in flat or long ones.
@@ -152,9 +161,22 @@ class Engine:
         return np.array(self._lammps.numpy.extract_atom(name)[: self.n_atoms])
 
     def energy_and_forces(self, positions: Array) -> tuple[float, Array]:
-        """Return the energy (eV) and forces (n_atoms, 3) eV/Å of a cluster (n_atoms, 3) Å."""
-        self._load(positions)
-        self._commands("run 0 post no")
+        """Return the energy (eV) and forces (n_atoms, 3) eV/Å of a cluster (n_atoms, 3) Å.
+
+        Raises
+        ------
+        NanochartError
+            An atom is outside the box: the cluster is in pieces.
+        """
+        self._load(positions - positions.mean(axis=0))
+        try:
+            self._commands("run 0 post no")
+        except Exception as error:
+            self._restart()
+            raise NanochartError(
+                f"the {self.n_atoms} {self.potential.species} atoms lie too far apart to be one "
+                f"cluster ({_first_line(error)})"
+            ) from None
         return float(self._lammps.get_thermo("pe")), self._read("f")
 
     def advance(
@@ -203,9 +225,10 @@ class Engine:
         try:
             self._commands(f"run {n_steps} post no")
         except Exception as error:
+            self._restart()
             raise NanochartError(
                 f"MD of {self.n_atoms} {self.potential.species} atoms at {temperature} K lost an "
-                f"atom: it evaporated, or the time step is too long ({error})"
+                f"atom: it evaporated, or the time step is too long ({_first_line(error)})"
             ) from None
         energy = float(self._lammps.get_thermo("pe"))
         self._commands("unfix bath", "unfix move")
@@ -231,6 +254,7 @@ class Engine:
             self._commands(f"minimize 0.0 {force_tolerance} {max_steps} {20 * max_steps}")
         except Exception:
             # An atom left the box; the caller flags the structure and goes on.
+            self._restart()
             return failed
         energy = float(self._lammps.get_thermo("pe"))
         minimum = self._read("x")
@@ -250,6 +274,10 @@ class Engine:
     def close(self) -> None:
         """Free the LAMMPS instance."""
         self._lammps.close()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 @functools.lru_cache(maxsize=4)

@@ -177,7 +177,8 @@ def _marks_decahedra(n_atoms: int) -> Iterator[tuple[Array, NDArray[np.bool_]]]:
 def _unit_spaced(positions: Array) -> Array:
     """Return positions about their centroid, scaled to a nearest-neighbour distance of 1."""
     nearest = cKDTree(positions).query(positions, k=2)[0][:, 1].min()
-    return np.divide(positions - positions.mean(axis=0), nearest)
+    scaled: Array = (positions - positions.mean(axis=0)) / nearest
+    return scaled
 
 
 def _layered(sequence: Callable[[int], str], n_atoms: int) -> tuple[Array, list[Array]]:

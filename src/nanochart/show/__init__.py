@@ -142,13 +142,24 @@ def check_content(content: ReportContent) -> None:
                 f"report: {name} has shape {np.shape(array)}, but {shape} was expected; "
                 "fill ReportContent from one and the same run"
             )
-    if np.any(np.diff(content.temperatures) <= 0):
-        raise NanochartError("report: temperatures must increase; sort the ladder first")
+    if not n_temperatures or np.any(np.diff(content.temperatures) <= 0):
+        raise NanochartError(
+            "report: temperatures must increase, and be at least one; sort the ladder first"
+        )
+    places = content.snapshot_temperatures
+    if np.any((places < 0) | (places >= n_temperatures)):
+        raise NanochartError(
+            f"report: snapshot_temperatures points outside the {n_temperatures} temperatures; "
+            "it holds places in temperatures, not kelvin"
+        )
     for name, codes in (("snapshot", content.snapshot_classes), ("unique", content.unique_classes)):
         if np.any((codes < 0) | (codes >= len(CLASS_NAMES))):
             raise NanochartError(
                 f"report: {name}_classes holds codes outside 0 … {len(CLASS_NAMES) - 1}; "
                 "leave failed quenches out and count them in n_failed"
             )
-    if not np.isfinite(content.cvs).all():
-        raise NanochartError("report: cvs are not all finite; look at the training of the chart")
+    for name, array in (("cvs", content.cvs), ("energies", content.energies)):
+        if not np.isfinite(array).all():
+            raise NanochartError(
+                f"report: {name} are not all finite; look at the stage that made them"
+            )

@@ -1,5 +1,5 @@
 // The chart of the report, turned by hand: points drawn with WebGL, or by a small software
-// renderer where there is none. The data lie in <script id="chart-data" type="application/json">.
+// renderer where there is none. The data lie in the element #chart-data, as JSON.
 // Text from the data enters the page as textContent only.
 "use strict";
 (() => {

@@ -47,6 +47,7 @@ STYLE: Any = {  # Any: matplotlib's type of this lists every key it knows
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "text.color": INK,
+    "text.parse_math": False,  # a family may be called "$\\frac$"
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.major.width": 0.6,

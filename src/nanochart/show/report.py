@@ -307,7 +307,7 @@ def _learned(content: ReportContent) -> dict[str, str]:
     if loss is None or not len(loss.validation):
         reason = "This run has no training history."
         return {"learning": "", "loss_figure": _absent(reason)}
-    best = float(np.asarray(loss.validation)[np.clip(loss.best_epoch - 1, 0, None)])
+    best = float(np.asarray(loss.validation)[np.clip(loss.best_epoch, 1, len(loss.validation)) - 1])
     words = [
         f"The autoencoder learned from {loss.n_training:,} structures and was judged on "
         f"{loss.n_validation:,} others. The model of epoch {loss.best_epoch} was kept: mean "
@@ -482,10 +482,10 @@ def _class_bar(composition: ArrayLike) -> Markup:
 
 def _populated(content: ReportContent) -> dict[str, str]:
     """The fifth section: fractions of all snapshots against temperature."""
-    counts = content.temperature_counts
-    text = "Every snapshot counts here, duplicates included."
-    if counts is not None and len(counts):
-        text += f" Each temperature rests on {_span(counts)} snapshots."
+    text = (
+        "Every snapshot counts here, duplicates included. Each temperature rests on "
+        f"{_span(_temperature_counts(content))} snapshots."
+    )
     if content.class_errors is not None and len(content.class_errors):
         worst = float(np.nanmax(content.class_errors, initial=0.0))
         text += (
@@ -506,6 +506,12 @@ def _populated(content: ReportContent) -> dict[str, str]:
     else:
         values["family_figure"] = _family_population_figure(content, content.family_fractions)
     return values
+
+
+def _temperature_counts(content: ReportContent) -> Integers:
+    if content.temperature_counts is not None:
+        return content.temperature_counts
+    return np.bincount(content.snapshot_temperatures, minlength=len(content.temperatures))
 
 
 def _span(counts: Integers) -> str:
@@ -550,10 +556,10 @@ def _family_population_figure(content: ReportContent, fractions: Floats) -> Mark
 
 def _population_table(content: ReportContent, fractions: Floats) -> Markup:
     """The numbers behind the stacked areas."""
-    errors, counts = content.class_errors, content.temperature_counts
+    errors, counts = content.class_errors, _temperature_counts(content)
     rows = []
     for t, temperature in enumerate(content.temperatures):
-        row: list[object] = [f"{temperature:.0f} K", "–" if counts is None else f"{counts[t]:,}"]
+        row: list[object] = [f"{temperature:.0f} K", f"{counts[t]:,}"]
         for k in range(len(CLASS_NAMES)):
             half = "" if errors is None else f"<small>± {100 * errors[t, k]:.1f}</small>"
             row.append(Markup(f"{100 * fractions[t, k]:.1f}{half}"))

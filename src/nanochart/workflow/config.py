@@ -129,7 +129,9 @@ class TrainingSection(_Section):
     batch_size: Annotated[int, Field(ge=2)] = Field(default=128, description="structures a step")
     learning_rate: Positive = Field(default=1e-3, description="Adam's")
     halve_at: list[int] = Field(default=[30, 90], description="epochs where the rate is halved")
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.2)
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.2, description="share held out"
+    )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of split, weights, batches")
 
 

@@ -11,12 +11,8 @@ import numpy as np
 
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import find_families
-from nanochart.chart.training import (
-    TrainingSettings,
-    linear_baseline,
-    r_squared,
-    train_autoencoder,
-)
+from nanochart.chart.judgement import linear_baseline, r_squared
+from nanochart.chart.training import TrainingSettings, train_autoencoder
 from nanochart.descriptor.rdf import RadialBasis, rdf_of_positions
 from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.files import write_text

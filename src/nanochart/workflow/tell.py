@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.chart.chart import Chart, load_chart
-from nanochart.chart.mean_shift import plateaus
+from nanochart.chart.mean_shift import plateau
 from nanochart.descriptor.rdf import RadialBasis
 from nanochart.progress import Progress
 from nanochart.show.content import (
@@ -197,12 +197,13 @@ def _scan(chart: Chart) -> BandwidthScan | None:
     families = chart.families
     if families is None or families.scan is None:
         return None
+    flat = plateau(families.scan)
     return BandwidthScan(
         bandwidths=families.scan.bandwidths,
         n_families=families.scan.n_families,
         n_major=families.scan.n_major,
         chosen=families.bandwidth,
-        plateaus=tuple((one.lowest, one.highest) for one in plateaus(families.scan)),
+        plateaus=((flat.lowest, flat.highest),),
     )
 
 

@@ -1,0 +1,86 @@
+"""How good a chart is: reconstruction errors, the variance they explain, and the linear rival.
+
+The size of a scaled loss depends on the sample, so a loss is told together with R² and with the
+loss of a principal component analysis on the same split.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nanochart.chart.autoencoder import Autoencoder
+
+#: Structures evaluated at once: their activations take about 70 MB.
+EVALUATION_BATCH = 256
+
+
+def reconstruction_errors(
+    model: Autoencoder, data: Tensor, indices: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Return each structure's mean squared reconstruction error, in scaled units.
+
+    Parameters
+    ----------
+    model
+        Put into evaluation mode.
+    data : Tensor, shape (n_structures, n_bins)
+        Scaled RDFs.
+    indices
+        Which of them; all by default.
+
+    Returns
+    -------
+    ndarray, shape (n_structures,) or that of ``indices``
+    """
+    model.eval()
+    rows = np.arange(len(data)) if indices is None else indices
+    errors = np.empty(len(rows))
+    with torch.no_grad():
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            batch = data[torch.from_numpy(rows[start : start + EVALUATION_BATCH])]
+            square = (model(batch) - batch).square().mean(dim=1, dtype=torch.float64)
+            errors[start : start + len(batch)] = square.numpy()
+    return errors
+
+
+def r_squared(mse: float, inputs: NDArray[Any], indices: NDArray[np.int64]) -> float:
+    """Return the share of the variance of ``inputs[indices]`` that an MSE leaves explained."""
+    variance = float(inputs[indices].astype(np.float64).var(axis=0).mean())
+    return 1.0 - mse / variance if variance > 0 else float("nan")
+
+
+def linear_baseline(
+    inputs: NDArray[Any],
+    train_indices: NDArray[np.int64],
+    validation_indices: NDArray[np.int64],
+    *,
+    n_components: int = 3,
+) -> float:
+    """Return the validation MSE of the best linear chart: principal component analysis.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (n_structures, n_bins)
+        Scaled RDFs.
+    train_indices, validation_indices
+        Structures the components are fitted to, and structures they are judged by.
+    n_components
+        Number of components: the number of CVs to compare with.
+    """
+    n_bins = inputs.shape[1]
+    mean = inputs[train_indices].mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((n_bins, n_bins))
+    for start in range(0, len(train_indices), 4096):
+        centred = inputs[train_indices[start : start + 4096]] - mean
+        covariance += centred.T @ centred
+    components = np.linalg.eigh(covariance)[1][:, -n_components:]  # (n_bins, n_components)
+    error = 0.0
+    for start in range(0, len(validation_indices), 4096):
+        centred = inputs[validation_indices[start : start + 4096]] - mean
+        error += float(np.square(centred - centred @ components @ components.T).sum())
+    return error / (len(validation_indices) * n_bins)

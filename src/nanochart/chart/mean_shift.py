@@ -1,0 +1,249 @@
+"""Mean shift: the modes of a point density, and how their number depends on the bandwidth.
+
+A seed moves to the mean of the points within the bandwidth (a flat kernel) until it stays; of
+final places nearer than the bandwidth to each other, the one with the most points within the
+bandwidth is kept. D. Comaniciu, P. Meer, IEEE Trans. Pattern Anal. Mach. Intell. 24, 603 (2002),
+in the form of scikit-learn's ``MeanShift``, which the paper (SI section 3) used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from nanochart.errors import NanochartError
+from nanochart.progress import Progress, silent
+
+Points = NDArray[np.float64]
+
+#: A seed has arrived when its last move was shorter than this share of the bandwidth.
+ARRIVED = 1e-3
+#: Moves after which a seed is taken to have arrived.
+MOST_MOVES = 300
+
+#: Bandwidths that a scan tries by default, in units of the points' standard deviation (the root
+#: of the mean variance of the coordinates).
+SCAN_RANGE = np.geomspace(0.1, 1.0, 19)
+#: A scan looks at no more points than this: enough for the number of families, in seconds.
+SCAN_POINTS = 10_000
+
+#: Within a plateau the number of major families stays within this factor ...
+PLATEAU_RATIO = 1.2
+#: ... and above this number: fewer families are hardly a decomposition.
+PLATEAU_FEWEST = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """What mean shift found.
+
+    Parameters
+    ----------
+    centres : ndarray, shape (n_modes, n_dimensions)
+        By falling ``counts``.
+    labels : ndarray of int, shape (n_points,)
+        Nearest centre of every point (as scikit-learn; not the basin of attraction).
+    counts : ndarray of int, shape (n_modes,)
+        Points within the bandwidth of every centre.
+    """
+
+    centres: Points
+    labels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class BandwidthScan:
+    """Number of families against the bandwidth (the paper's Fig. S3).
+
+    Parameters
+    ----------
+    bandwidths : ndarray, shape (n_bandwidths,)
+        Rising.
+    n_families, n_major : ndarray of int, shape (n_bandwidths,)
+        All families, and those that hold at least ``smallest_share`` of the points.
+    smallest_share
+        Share of the points that makes a family a major one.
+    """
+
+    bandwidths: NDArray[np.float64]
+    n_families: NDArray[np.int64]
+    n_major: NDArray[np.int64]
+    smallest_share: float
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Range of bandwidths over which the number of major families hardly changes."""
+
+    lowest: float
+    highest: float
+    bandwidth: float
+    n_major: int
+
+
+def mean_shift(
+    points: Points, bandwidth: float, *, seeds: Points | None = None, min_bin_freq: int = 1
+) -> Modes:
+    """Return the modes of a point density.
+
+    Time grows with the number of seeds, of moves, and of points within a bandwidth.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_points, n_dimensions)
+        The points.
+    bandwidth
+        Radius of the flat kernel.
+    seeds : ndarray, shape (n_seeds, n_dimensions), optional
+        Where to start; by default `bin_seeds`. (Every point a seed: ``seeds=points``.)
+    min_bin_freq
+        Points that a bin must hold to be a seed, where bins are the seeds.
+
+    Raises
+    ------
+    NanochartError
+        The points or the bandwidth cannot be used, or no seed has a point within the bandwidth.
+    """
+    points = _checked(points, bandwidth)
+    starts = bin_seeds(points, bandwidth, min_bin_freq) if seeds is None else np.asarray(seeds)
+    tree = cKDTree(points)
+    places = [_climb(tree, points, start, bandwidth) for start in np.unique(starts, axis=0)]
+    arrived = {tuple(place): count for place, count in places if count}
+    if not arrived:
+        raise NanochartError(
+            f"mean shift: no seed has a point within the bandwidth {bandwidth:g}; "
+            "take a larger one, or a lower min_bin_freq"
+        )
+    by_count = sorted(arrived.items(), key=lambda item: (item[1], item[0]), reverse=True)
+    centres = np.array([place for place, _ in by_count])  # (n_arrived, n_dimensions)
+    counts = np.array([count for _, count in by_count], dtype=np.int64)
+    kept = _without_duplicates(centres, bandwidth)
+    centres, counts = centres[kept], counts[kept]
+    labels = cKDTree(centres).query(points)[1].astype(np.int64)
+    return Modes(centres, labels, counts)
+
+
+def bin_seeds(points: Points, bandwidth: float, min_bin_freq: int = 1) -> Points:
+    """Return the centres of the cells, a bandwidth wide, that hold points.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_points, n_dimensions)
+        The points.
+    bandwidth
+        Width of a cell.
+    min_bin_freq
+        Points that a cell must hold.
+    """
+    cells, counts = np.unique(np.round(points / bandwidth), axis=0, return_counts=True)
+    cells = cells[counts >= min_bin_freq]
+    if len(cells) == len(points):
+        return points
+    return np.asarray(cells * bandwidth, dtype=np.float64)
+
+
+def bandwidth_scan(
+    points: Points,
+    bandwidths: Sequence[float] | NDArray[np.float64] | None = None,
+    *,
+    smallest_share: float,
+    progress: Progress = silent,
+) -> BandwidthScan:
+    """Return the number of families for each of many bandwidths.
+
+    Of more than `SCAN_POINTS` points, every k-th is used.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_points, n_dimensions)
+        The points.
+    bandwidths
+        What to try; by default `SCAN_RANGE` times the standard deviation of the points.
+    smallest_share
+        Share of the points that a family must hold to count as a major one.
+    progress
+        Called after every bandwidth.
+    """
+    points = _checked(points, 1.0)
+    points = points[:: -(-len(points) // SCAN_POINTS)]
+    if bandwidths is None:
+        bandwidths = SCAN_RANGE * np.sqrt(points.var(axis=0).mean())
+    tried = np.sort(np.asarray(bandwidths, dtype=np.float64))
+    n_families, n_major = np.zeros((2, len(tried)), dtype=np.int64)
+    for k, bandwidth in enumerate(tried):
+        sizes = np.bincount(mean_shift(points, float(bandwidth)).labels)
+        n_families[k] = np.count_nonzero(sizes)
+        n_major[k] = np.count_nonzero(sizes >= smallest_share * len(points))
+        progress(k + 1, len(tried), bandwidth=float(bandwidth), families=float(n_major[k]))
+    return BandwidthScan(tried, n_families, n_major, smallest_share)
+
+
+def plateau(scan: BandwidthScan) -> Plateau:
+    """Return the widest range of bandwidths over which the number of major families is stable.
+
+    Widest on a logarithmic scale; stable: the largest number is at most `PLATEAU_RATIO` times the
+    smallest, and the smallest is at least `PLATEAU_FEWEST` (or the most there are, where there
+    are never so many: everything in one family is stable, but no decomposition). Of equally wide
+    ranges, the one at smaller bandwidths, which tells more families apart. Its geometric middle,
+    among the bandwidths tried, is the bandwidth to take.
+    """
+    counts, log = scan.n_major, np.log(scan.bandwidths)
+    fewest = min(PLATEAU_FEWEST, int(counts.max()))
+    widest, best = -1.0, (0, 0)
+    for first in range(len(counts)):
+        for last in range(first, len(counts)):
+            part = counts[first : last + 1]
+            stable = part.min() >= fewest and part.max() <= PLATEAU_RATIO * part.min()
+            if stable and log[last] - log[first] > widest + 1e-9:
+                widest, best = log[last] - log[first], (first, last)
+    first, last = best
+    middle = first + int(np.abs(log[first : last + 1] - (log[first] + log[last]) / 2).argmin())
+    return Plateau(
+        lowest=float(scan.bandwidths[first]),
+        highest=float(scan.bandwidths[last]),
+        bandwidth=float(scan.bandwidths[middle]),
+        n_major=int(counts[middle]),
+    )
+
+
+def _checked(points: Points, bandwidth: float) -> Points:
+    """Return the points as float64, or raise."""
+    points = np.ascontiguousarray(points, dtype=np.float64)
+    if points.ndim != 2 or len(points) == 0 or not np.isfinite(points).all():
+        raise NanochartError(
+            f"mean shift: expected finite points of shape (n_points, n_dimensions), got "
+            f"{points.shape}"
+        )
+    if not (np.isfinite(bandwidth) and bandwidth > 0):
+        raise NanochartError(f"mean shift: bandwidth {bandwidth} must be above 0")
+    return points
+
+
+def _climb(tree: cKDTree, points: Points, start: Points, bandwidth: float) -> tuple[Points, int]:
+    """Return where a seed ends, and the number of points within the bandwidth of its last move."""
+    place, count = start, 0
+    for _ in range(MOST_MOVES + 1):
+        near = tree.query_ball_point(place, bandwidth)
+        count = len(near)
+        if count == 0:
+            break
+        before, place = place, points[near].mean(axis=0)
+        if np.linalg.norm(place - before) <= ARRIVED * bandwidth:
+            break
+    return place, count
+
+
+def _without_duplicates(centres: Points, bandwidth: float) -> NDArray[np.bool_]:
+    """Return which centres to keep: each rules out those after it within the bandwidth."""
+    tree = cKDTree(centres)
+    kept = np.ones(len(centres), dtype=bool)
+    for i, centre in enumerate(centres):
+        if kept[i]:
+            kept[tree.query_ball_point(centre, bandwidth)] = False
+            kept[i] = True
+    return kept
