@@ -6,6 +6,8 @@ A file is never held whole in memory. What is wrong with it is told with file an
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from nanochart.positions import bad_frames, check_positions
 
 #: Frames read at a time: some MB.
 BLOCK = 512
+#: The first line of every frame of a LAMMPS text dump.
+_DUMP_START = "ITEM: TIMESTEP"
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,9 @@ def read_structures(
         if atoms is None:  # cut off here
             skipped += 1
             break
-        symbol = symbol or atoms.get_chemical_symbols()[0]
-        size = size or len(atoms)
+        if len(atoms):
+            symbol = symbol or atoms.get_chemical_symbols()[0]
+            size = size or len(atoms)
         problem = _problem(atoms, symbol, size, told=species is not None, path=path, frame=frame)
         if problem and not skip_bad:
             raise NanochartError(problem)
@@ -91,7 +96,7 @@ def read_structures(
         else:
             pending.append((frame, atoms.get_positions()))
         if len(pending) == block:
-            yield _block(pending, symbol, skipped)
+            yield _block(pending, symbol or "X", skipped)
             pending, skipped = [], 0
     if n_read == 0:
         raise NanochartError(f"{path}: holds no frame")
@@ -102,7 +107,7 @@ def read_structures(
 def _frames(path: Path, skip_bad: bool) -> Iterator[tuple[int, Atoms | None]]:
     """Yield (number, frame); (number, None) last where the file breaks off and that may be."""
     frame = -1
-    frames = iread(path, index=":", parallel=False)
+    frames = _dump_frames(path) if _is_dump(path) else iread(path, index=":", parallel=False)
     while True:
         frame += 1
         try:
@@ -122,10 +127,28 @@ def _frames(path: Path, skip_bad: bool) -> Iterator[tuple[int, Atoms | None]]:
         yield frame, atoms
 
 
+def _is_dump(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.readline(64).rstrip() == _DUMP_START.encode()
+
+
+def _dump_frames(path: Path) -> Iterator[Atoms]:
+    """Yield a LAMMPS text dump frame by frame; ASE's own reader takes in the whole file."""
+    with path.open(encoding="utf-8") as file:
+        lines = [file.readline()]
+        for line in itertools.chain(file, [_DUMP_START]):
+            if line.rstrip() == _DUMP_START:
+                yield from iread(io.StringIO("".join(lines)), ":", "lammps-dump-text")
+                lines = []
+            lines.append(line)
+
+
 def _problem(
-    atoms: Atoms, symbol: str, size: int, *, told: bool, path: Path, frame: int
+    atoms: Atoms, symbol: str | None, size: int | None, *, told: bool, path: Path, frame: int
 ) -> str | None:
     """Return what is wrong with a frame, if anything."""
+    if len(atoms) < 2:
+        return f"{path}: frame {frame} has {len(atoms)} atoms; a structure needs at least 2"
     if len(atoms) != size:
         return f"{path}: frame {frame} has {len(atoms)} atoms, expected {size}"
     found = set(atoms.get_chemical_symbols())
@@ -141,7 +164,7 @@ def _problem(
         try:
             check_positions(positions, where=str(path))
         except NanochartError as error:
-            return str(error).replace("frame 0", f"frame {frame}")
+            return f"{path}: frame {frame}" + str(error).removeprefix(f"{path}: frame 0")
     return None
 
 

@@ -87,7 +87,7 @@ class Group:
     def __init__(self, landscape: Landscape, name: str) -> None:
         self.name = name
         self._landscape = landscape
-        with _clear_errors(landscape.path):
+        with _clear_errors(landscape.path), _damaged_metadata():
             self._zarr = zarr.open_group(landscape.path / name, mode="r+", zarr_format=3)
 
     @property
@@ -137,6 +137,11 @@ class Group:
             raise ValueError(f"{self.name} takes {sorted(expected)}, got {sorted(columns)}")
         if start % self.chunk:
             raise ValueError(f"row {start} does not begin a chunk of {self.chunk}")
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) != 1 or start + max(lengths) > self.n_rows:
+            raise ValueError(
+                f"columns of {sorted(lengths)} rows from row {start} on, room for {self.n_rows}"
+            )
         with _clear_errors(self._landscape.path):
             for name, values in columns.items():
                 array = self._array(name)
@@ -191,7 +196,8 @@ class Group:
         return self._landscape.path / self.name / f"state-{number:09d}.npz"
 
     def _array(self, name: str) -> Any:
-        return self._zarr[name]
+        with _clear_errors(self._landscape.path), _damaged_metadata():
+            return self._zarr[name]
 
 
 class Landscape:
@@ -199,7 +205,7 @@ class Landscape:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _clear_errors(path):
+        with _clear_errors(path), _damaged_metadata():
             self.attributes: dict[str, Any] = dict(
                 zarr.open_group(path, mode="r", zarr_format=3).attrs
             )
@@ -319,7 +325,8 @@ def create_landscape(
             "species": species,
             "n_atoms": n_atoms,
         }
-        zarr.open_group(path, mode="w", zarr_format=3, attributes=described)
+        # Mode "w" would empty a folder that holds something else.
+        zarr.open_group(path, mode="a", zarr_format=3, attributes=described)
     return Landscape(path)
 
 
@@ -355,6 +362,17 @@ def _locate(path: Path) -> Path:
         if (candidate / "zarr.json").exists():
             return candidate
     raise NanochartError(f"{path}: no landscape here; give a landscape or a run folder")
+
+
+@contextmanager
+def _damaged_metadata() -> Iterator[None]:
+    """Turn whatever zarr trips over in a ``zarr.json`` of the wrong shape into a RuntimeError."""
+    try:
+        yield
+    except json.JSONDecodeError:
+        raise
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RuntimeError(str(error)) from error
 
 
 @contextmanager

@@ -142,11 +142,12 @@ def centred(positions: NDArray[np.float64]) -> NDArray[np.float64]:
 def _common_species(frames: Sequence[Any], species: str | None, where: str) -> str:
     """Return the one element all frames consist of, or raise."""
     for frame, atoms in enumerate(frames):
+        if not len(atoms):
+            raise NanochartError(f"{where}: frame {frame} holds no atoms")
         found = set(atoms.get_chemical_symbols())
         expected = species or frames[0].get_chemical_symbols()[0]
         if found != {expected}:
             raise NanochartError(
-                f"{where}: frame {frame} holds {', '.join(sorted(found)) or 'no atoms'}, "
-                f"expected only {expected}"
+                f"{where}: frame {frame} holds {', '.join(sorted(found))}, expected only {expected}"
             )
     return species or str(frames[0].get_chemical_symbols()[0])

@@ -32,7 +32,7 @@ _QUIET = 10.0
 
 def say(text: str) -> None:
     """Tell the person at the terminal something that is not a result."""
-    _messages.print(escape(text))
+    _messages.print(escape(text), soft_wrap=True)
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
-import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -92,8 +91,6 @@ class Engine:
         self.potential = potential
         self.n_atoms = n_atoms
         self.mass = float(atomic_masses[atomic_numbers[potential.species]])
-        # One thread: LAMMPS would otherwise read OMP_NUM_THREADS and slow itself down.
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
         self._timestep = timestep
         self._half_box = 0.0
         self._start()
@@ -166,7 +163,7 @@ class Engine:
         Raises
         ------
         NanochartError
-            An atom is outside the box: the cluster is in pieces.
+            An atom is outside the box, or nowhere: no cluster.
         """
         self._load(positions - positions.mean(axis=0))
         try:
@@ -174,8 +171,8 @@ class Engine:
         except Exception as error:
             self._restart()
             raise NanochartError(
-                f"the {self.n_atoms} {self.potential.species} atoms lie too far apart to be one "
-                f"cluster ({_first_line(error)})"
+                f"LAMMPS cannot evaluate {self.n_atoms} {self.potential.species} atoms; do they "
+                f"lie too far apart to be one cluster? ({_first_line(error)})"
             ) from None
         return float(self._lammps.get_thermo("pe")), self._read("f")
 

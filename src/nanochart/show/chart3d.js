@@ -23,7 +23,7 @@
   const extent = range.map((r) => r / 2 / half);
   const points = new Float32Array(3 * n);
   for (let i = 0; i < 3 * n; i++) points[i] = (2 * quantised[i] / 65535 - 1) * extent[i % 3];
-  const dotSize = Math.max(2.2, Math.min(8, 9 - 1.35 * Math.log10(Math.max(n, 1) / 30 + 1)));
+  const dotSize = Math.max(2.2, Math.min(8, 9 - 1.7 * Math.log10(Math.max(n, 1) / 30 + 1)));
 
   // ---- colours: a mode has groups (legend entries) and a colour for each point ----
   const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
@@ -196,7 +196,7 @@
       vec3 lit = tint * (0.78 + 0.3 * sqrt(1.0 - r));
       gl_FragColor = faded > 0.5 ? vec4(muted, 1.0) * 0.13 : vec4(mix(lit, paper, 0.45 * fog), 1.0); }`;
   const webgl = () => {
-    const gl = canvas.getContext("webgl", { preserveDrawingBuffer: true, premultipliedAlpha: true });
+    const gl = canvas.getContext("webgl", { preserveDrawingBuffer: true, antialias: false });
     if (!gl) return null;
     const program = gl.createProgram();
     for (const [type, text] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {

@@ -400,9 +400,10 @@ def _found(content: ReportContent) -> dict[str, str]:
     else:
         largest = max(content.families, key=lambda family: family.n_unique)
         share = _percent(largest.n_unique, len(content.unique_classes))
+        kind = f"number {largest.id}" + (f" ({largest.name})" if largest.name else "")
         text = (
             "Mean shift climbs from every point to the nearest summit of the density of points; "
-            f"points that share a summit are a family. The largest is {_label(largest)}, with "
+            f"points that share a summit are a family. The largest is {kind}, with "
             f"{share} of the distinct structures."
         )
         if paper:

@@ -97,4 +97,4 @@ def _torch() -> str:
     if n_parameters != 474_564:
         raise NanochartError(f"the network has {n_parameters} parameters, not the paper's 474,564")
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
-    return f"{torch.__version__}, {torch.get_num_threads()} threads, {where}"
+    return f"{torch.__version__}, {where}"

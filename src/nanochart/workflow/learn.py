@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import find_families
@@ -87,8 +88,14 @@ def _checkpoint(run: Run) -> Path:
     return path
 
 
+def _use_all_threads() -> None:
+    """Undo what LAMMPS did: it sets this process's OpenMP threads to one."""
+    torch.set_num_threads(available_cores())
+
+
 def group_families(run: Run, progress: Progress) -> None:
     """Find the families of the unique structures and write them into the chart."""
+    _use_all_threads()
     chart = load_chart(run.chart_path)
     unique = run.landscape["unique"]
     cvs = []
@@ -104,6 +111,7 @@ def group_families(run: Run, progress: Progress) -> None:
 
 def project(run: Run, progress: Progress) -> None:
     """Put every snapshot on the chart: populations count duplicates too."""
+    _use_all_threads()
     chart = load_chart(run.chart_path)
     assert chart.families is not None  # the stage before saw to it
     quenched, classes = run.landscape["quenched"], run.landscape["classes"]

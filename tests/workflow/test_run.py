@@ -1,0 +1,138 @@
+"""What is done again and what is not, and what a run refuses."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nanochart.cli import app
+from nanochart.errors import NanochartError
+from nanochart.landscape import open_landscape
+from nanochart.progress import silent
+from nanochart.workflow.config import parse_run_file
+from nanochart.workflow.run import open_run
+from nanochart.workflow.stages import STAGES
+
+RUN_FILE = """
+[system]
+species = "Au"
+n_atoms = 20
+[sampling]
+temperatures = [300, 450]
+steps_per_cycle = 20
+cycles = 10
+commit_every = 5
+[descriptor]
+window = [40, 320]
+[training]
+epochs = 2
+batch_size = 8
+[resources]
+workers = 1
+"""
+
+
+def do(folder: Path, text: str, *names: str, redo: bool = False) -> list[str]:
+    """Do the stages named that are not finished; return which were done."""
+    done = []
+    with open_run(folder, parse_run_file(text, where="test"), text, STAGES, redo=redo) as run:
+        for name in names:
+            if not run.is_finished(name):
+                run.do(name, silent)
+                done.append(name)
+    return done
+
+
+FIRST = ("seeds", "sample", "quench", "classify", "unique")
+
+
+def test_a_finished_unchanged_stage_is_skipped(tmp_path: Path) -> None:
+    assert do(tmp_path / "run", RUN_FILE, *FIRST) == list(FIRST)
+    assert do(tmp_path / "run", RUN_FILE, *FIRST) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "redone"),
+    [
+        ("[quench]\nforce_tolerance = 1e-4", ["quench", "classify", "unique"]),
+        ("[structure]\ncutoff = 3.4", ["classify", "unique"]),
+        ("[structure]\nenergy_tolerance = 1e-3", ["unique"]),
+        ("[families]\nbandwidth = 1.0", []),
+    ],
+)
+def test_a_changed_setting_redoes_what_depends_on_it(
+    change: str, redone: list[str], tmp_path: Path
+) -> None:
+    do(tmp_path / "run", RUN_FILE, *FIRST)
+    assert do(tmp_path / "run", RUN_FILE + change, *FIRST) == redone
+
+
+def test_more_workers_redo_nothing(tmp_path: Path) -> None:
+    do(tmp_path / "run", RUN_FILE, *FIRST)
+    assert do(tmp_path / "run", RUN_FILE.replace("workers = 1", "workers = 2"), *FIRST) == []
+
+
+def test_more_cycles_continue_the_sampling_to_the_same_bits(tmp_path: Path) -> None:
+    longer = RUN_FILE.replace("cycles = 10", "cycles = 20")
+    do(tmp_path / "grown", RUN_FILE, *FIRST)
+    before = open_landscape(tmp_path / "grown")["snapshots"].read("positions")
+    assert do(tmp_path / "grown", longer, *FIRST) == ["sample", "quench", "classify", "unique"]
+    do(tmp_path / "whole", longer, *FIRST)
+    grown, whole = (open_landscape(tmp_path / name) for name in ("grown", "whole"))
+    assert (grown["snapshots"].read("positions")[: len(before)] == before).all()
+    for group, name in (("snapshots", "positions"), ("quenched", "energy"), ("unique", "rdf")):
+        assert (grown[group].read(name) == whole[group].read(name)).all()
+    # The swap counters go on as well.
+    assert grown["snapshots"].attributes["swap_attempts"] == [10]  # one pair, every other cycle
+
+
+def test_snapshots_are_not_discarded_unasked(tmp_path: Path) -> None:
+    other_seed = RUN_FILE.replace("cycles = 10", "cycles = 10\nseed = 5")
+    do(tmp_path / "run", RUN_FILE, *FIRST)
+    with pytest.raises(NanochartError, match=r"holds 20 snapshots.*--redo"):
+        do(tmp_path / "run", other_seed, *FIRST)
+    with pytest.raises(NanochartError, match="fewer cycles"):
+        do(tmp_path / "run", RUN_FILE.replace("cycles = 10", "cycles = 5"), *FIRST)
+    assert do(tmp_path / "run", other_seed, *FIRST, redo=True) == list(FIRST[1:])
+
+
+def test_a_folder_of_another_system_is_refused(tmp_path: Path) -> None:
+    do(tmp_path / "run", RUN_FILE, "seeds")
+    kept = (tmp_path / "run" / "run.toml").read_text()
+    with pytest.raises(NanochartError, match="holds Au20, not Ag20"):
+        do(tmp_path / "run", RUN_FILE.replace('"Au"', '"Ag"'), "seeds")
+    assert (tmp_path / "run" / "run.toml").read_text() == kept
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with (tmp_path / "run" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(NanochartError, match="another nanochart is at work"):
+            do(tmp_path / "run", RUN_FILE, "seeds")
+
+
+def test_a_damaged_record_is_told(tmp_path: Path) -> None:
+    do(tmp_path / "run", RUN_FILE, "seeds")
+    (tmp_path / "run" / "stages.json").write_text("{")
+    with pytest.raises(NanochartError, match="stages.json: is damaged"):
+        do(tmp_path / "run", RUN_FILE, "seeds")
+
+
+def test_from_a_run_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(RUN_FILE)
+    told = CliRunner().invoke(app, ["run", "tiny.toml", "--json"], catch_exceptions=False)
+    result = json.loads(told.stdout)
+    assert Path(result["result"]) == Path("tiny/report.html")
+    assert list(result["stages"]) == [stage.name for stage in STAGES]
+    page = Path("tiny/report.html").read_text()
+    assert "Au20" in page
+    assert "not in equilibrium" in page
+    chart = open_landscape("tiny")["chart"]
+    assert chart.read("cvs").shape == (20, 3)
+    assert (chart.read("family") >= 0).all()
