@@ -1,4 +1,4 @@
-"""What the tests share: oracles that CI may not do without, and data that only some machines have."""
+"""What the tests share: oracles that CI may not do without, data that only some machines have."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from nanochart.show import BandwidthScan, Family, LossHistory, ReportContent, StageTiming
+from nanochart.show.content import FamilyRow, LossHistory, ReportContent, ScanCurve, StageTiming
 from nanochart.structure.classes import CLASS_NAMES
 
 HOSTILE = "</script><img onerror=alert(1) src=x> $title ${x} $\\frac{$ & \"quoted\" 'too'"
@@ -23,7 +23,7 @@ def make_content(
     energies = -320 + family_ids * 0.3 + rng.random(n_unique)
     owner = rng.integers(n_unique, size=n_snapshots)
     families = tuple(
-        Family(
+        FamilyRow(
             id=i,
             n_unique=int((family_ids == i).sum()),
             n_snapshots=int((family_ids[owner] == i).sum()),
@@ -74,7 +74,7 @@ def make_content(
             pca_r2=0.8,
             halvings=(30,),
         ),
-        "scan": BandwidthScan(
+        "scan": ScanCurve(
             bandwidths=np.array([0.5, 1.0, 1.5]),
             n_families=np.array([9, 4, 3]),
             n_major=np.array([0, 4, 3]),

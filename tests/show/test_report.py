@@ -11,6 +11,7 @@ import pytest
 
 from nanochart.errors import NanochartError
 from nanochart.show import report
+from nanochart.show.content import StageTiming
 from nanochart.show.report import write_report
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -89,7 +90,7 @@ def test_hostile_strings_stay_text(made, content, hostile):
             run_file=hostile,
             cautions=(hostile,),
             provenance={hostile: hostile},
-            timings=(report.StageTiming(hostile, 1.0),),
+            timings=(StageTiming(hostile, 1.0),),
             families=tuple(replace(f, name=hostile, words=hostile) for f in content().families),
         )
     )

@@ -66,10 +66,8 @@ class Autoencoder(nn.Module):
             )
         for level in range(len(KERNELS) - 1, 0, -1):
             outer, deeper = CHANNELS[level - 1], CHANNELS[level]
-            self.decoder.extend(
-                [nn.ConvTranspose1d(deeper, outer, KERNELS[level]), nn.ReLU()]
-                + [nn.BatchNorm1d(outer)]
-            )
+            back = nn.ConvTranspose1d(deeper, outer, KERNELS[level])
+            self.decoder.extend([back, nn.ReLU(), nn.BatchNorm1d(outer)])
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the CVs, shape (batch, n_cvs), of scaled RDFs, shape (batch, n_bins)."""
@@ -109,22 +107,20 @@ def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
 
 def _normalise(layer: nn.BatchNorm1d, x: Tensor) -> Tensor:
     """Apply a batch normalisation, as the layer itself would, to x, (batch, channel, 1, length)."""
-    running_mean, running_var, seen = (
-        layer.running_mean,
-        layer.running_var,
-        layer.num_batches_tracked,
-    )
+    running_mean, running_var = layer.running_mean, layer.running_var
     assert running_mean is not None
     assert running_var is not None
-    assert seen is not None
+    assert layer.num_batches_tracked is not None
     if not layer.training:
         return functional.batch_norm(
             x, running_mean, running_var, layer.weight, layer.bias, eps=layer.eps
         )
-    y, mean, variance = _BatchStatistics.apply(x, layer.weight, layer.bias, layer.eps)
+    y, mean, variance = _BatchStatistics.apply(  # type: ignore[no-untyped-call]
+        x, layer.weight, layer.bias, layer.eps
+    )
     count = x.numel() // x.shape[1]
     with torch.no_grad():
-        seen += 1
+        layer.num_batches_tracked += 1
         running_mean.lerp_(mean, layer.momentum or 0.0)
         running_var.lerp_(variance * (count / (count - 1)), layer.momentum or 0.0)
     return y  # type: ignore[no-any-return]

@@ -8,7 +8,8 @@ has a family and nobody need guess where the rest went.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +105,39 @@ class Families:
             for f in self.members
         )
         return replace(self, members=members)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the families as JSON holds them."""
+        stored: dict[str, Any] = {
+            "members": [asdict(family) | {"centre": list(family.centre)} for family in self],
+            "bandwidth": self.bandwidth,
+            "minimum_size": self.minimum_size,
+            "scan": None,
+        }
+        if self.scan is not None:
+            stored["scan"] = {
+                "bandwidths": self.scan.bandwidths.tolist(),
+                "n_families": self.scan.n_families.tolist(),
+                "n_major": self.scan.n_major.tolist(),
+                "smallest_share": self.scan.smallest_share,
+            }
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Families:
+        """Return the families that `as_json` stored."""
+        scan = stored["scan"]
+        if scan is not None:
+            scan = BandwidthScan(
+                bandwidths=np.array(scan["bandwidths"], dtype=np.float64),
+                n_families=np.array(scan["n_families"], dtype=np.int64),
+                n_major=np.array(scan["n_major"], dtype=np.int64),
+                smallest_share=scan["smallest_share"],
+            )
+        members = tuple(
+            Family(**one | {"centre": tuple(one["centre"])}) for one in stored["members"]
+        )
+        return cls(members, stored["bandwidth"], stored["minimum_size"], scan)
 
 
 def find_families(

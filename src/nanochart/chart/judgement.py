@@ -6,6 +6,7 @@ loss of a principal component analysis on the same split.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,33 +20,44 @@ from nanochart.chart.autoencoder import Autoencoder
 EVALUATION_BATCH = 256
 
 
-def reconstruction_errors(
-    model: Autoencoder, data: Tensor, indices: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """Return each structure's mean squared reconstruction error, in scaled units.
+def reconstruct(
+    model: Autoencoder, scaled: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the CVs of scaled RDFs, and how badly each is reconstructed from them.
 
     Parameters
     ----------
     model
         Put into evaluation mode.
-    data : Tensor, shape (n_structures, n_bins)
-        Scaled RDFs.
-    indices
-        Which of them; all by default.
+    scaled : ndarray, shape (n_structures, n_bins)
+        RDFs scaled per bin.
 
     Returns
     -------
-    ndarray, shape (n_structures,) or that of ``indices``
+    cvs : ndarray of float32, shape (n_structures, n_cvs)
+    errors : ndarray of float64, shape (n_structures,)
+        Mean squared error over the bins, in scaled units.
     """
     model.eval()
-    rows = np.arange(len(data)) if indices is None else indices
-    errors = np.empty(len(rows))
+    cvs = np.empty((len(scaled), model.n_cvs), dtype=np.float32)
+    errors = np.empty(len(scaled))
     with torch.no_grad():
-        for start in range(0, len(rows), EVALUATION_BATCH):
-            batch = data[torch.from_numpy(rows[start : start + EVALUATION_BATCH])]
-            square = (model(batch) - batch).square().mean(dim=1, dtype=torch.float64)
-            errors[start : start + len(batch)] = square.numpy()
-    return errors
+        for rows, batch in _batches(scaled):
+            points = model.encode(batch)
+            square = (model.decode(points) - batch).square()
+            cvs[rows] = points.numpy()
+            errors[rows] = square.mean(dim=1, dtype=torch.float64).numpy()
+    return cvs, errors
+
+
+def encode(model: Autoencoder, scaled: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the CVs, shape (n_structures, n_cvs), of scaled RDFs, (n_structures, n_bins)."""
+    model.eval()
+    cvs = np.empty((len(scaled), model.n_cvs), dtype=np.float32)
+    with torch.no_grad():
+        for rows, batch in _batches(scaled):
+            cvs[rows] = model.encode(batch).numpy()
+    return cvs
 
 
 def r_squared(mse: float, inputs: NDArray[Any], indices: NDArray[np.int64]) -> float:
@@ -83,4 +95,11 @@ def linear_baseline(
     for start in range(0, len(validation_indices), 4096):
         centred = inputs[validation_indices[start : start + 4096]] - mean
         error += float(np.square(centred - centred @ components @ components.T).sum())
-    return error / (len(validation_indices) * n_bins)
+    return float(error / (len(validation_indices) * n_bins))
+
+
+def _batches(scaled: NDArray[Any]) -> Iterator[tuple[slice, Tensor]]:
+    """Yield parts of fixed size, as tensors of float32."""
+    for start in range(0, len(scaled), EVALUATION_BATCH):
+        rows = slice(start, start + EVALUATION_BATCH)
+        yield rows, torch.from_numpy(np.ascontiguousarray(scaled[rows], dtype=np.float32))

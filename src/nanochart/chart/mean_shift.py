@@ -183,32 +183,48 @@ def bandwidth_scan(
     return BandwidthScan(tried, n_families, n_major, smallest_share)
 
 
-def plateau(scan: BandwidthScan) -> Plateau:
-    """Return the widest range of bandwidths over which the number of major families is stable.
+def plateaus(scan: BandwidthScan) -> tuple[Plateau, ...]:
+    """Return the ranges of bandwidths over which the number of major families is stable.
 
-    Widest on a logarithmic scale; stable: the largest number is at most `PLATEAU_RATIO` times the
-    smallest, and the smallest is at least `PLATEAU_FEWEST` (or the most there are, where there
-    are never so many: everything in one family is stable, but no decomposition). Of equally wide
-    ranges, the one at smaller bandwidths, which tells more families apart. Its geometric middle,
-    among the bandwidths tried, is the bandwidth to take.
+    Stable: the largest number is at most `PLATEAU_RATIO` times the smallest, and the smallest is
+    at least `PLATEAU_FEWEST`, or the most there are where there are never so many (everything in
+    one family is stable, but no decomposition). Ranges that lie within others are left out. The
+    widest on a logarithmic scale comes first; of equally wide ones that at smaller bandwidths,
+    which tells more families apart. The bandwidth of a plateau is its geometric middle.
     """
     counts, log = scan.n_major, np.log(scan.bandwidths)
     fewest = min(PLATEAU_FEWEST, int(counts.max()))
-    widest, best = -1.0, (0, 0)
+    ranges: list[tuple[int, int]] = []
     for first in range(len(counts)):
-        for last in range(first, len(counts)):
-            part = counts[first : last + 1]
-            stable = part.min() >= fewest and part.max() <= PLATEAU_RATIO * part.min()
-            if stable and log[last] - log[first] > widest + 1e-9:
-                widest, best = log[last] - log[first], (first, last)
-    first, last = best
-    middle = first + int(np.abs(log[first : last + 1] - (log[first] + log[last]) / 2).argmin())
-    return Plateau(
-        lowest=float(scan.bandwidths[first]),
-        highest=float(scan.bandwidths[last]),
-        bandwidth=float(scan.bandwidths[middle]),
-        n_major=int(counts[middle]),
-    )
+        last = first
+        while last < len(counts) and _is_stable(counts[first : last + 1], fewest):
+            last += 1
+        if last > first and (not ranges or last - 1 > ranges[-1][1]):
+            ranges.append((first, last - 1))
+    ranges.sort(key=lambda ends: round(float(log[ends[0]] - log[ends[1]]), 9))
+    found = []
+    for first, last in ranges:
+        middle = (log[first] + log[last]) / 2
+        chosen = first + int(np.abs(log[first : last + 1] - middle).argmin())
+        found.append(
+            Plateau(
+                lowest=float(scan.bandwidths[first]),
+                highest=float(scan.bandwidths[last]),
+                bandwidth=float(scan.bandwidths[chosen]),
+                n_major=int(counts[chosen]),
+            )
+        )
+    return tuple(found)
+
+
+def plateau(scan: BandwidthScan) -> Plateau:
+    """Return the widest plateau: see `plateaus`."""
+    return plateaus(scan)[0]
+
+
+def _is_stable(counts: NDArray[np.int64], fewest: int) -> bool:
+    """Return whether numbers of families make a plateau."""
+    return bool(counts.min() >= fewest and counts.max() <= PLATEAU_RATIO * counts.min())
 
 
 def _checked(points: Points, bandwidth: float) -> Points:

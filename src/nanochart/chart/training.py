@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nanochart.chart.autoencoder import Autoencoder
-from nanochart.chart.judgement import r_squared, reconstruction_errors
+from nanochart.chart.judgement import r_squared, reconstruct
 from nanochart.chart.sealed import read_sealed, write_sealed
 from nanochart.errors import NanochartError
 from nanochart.files import write_text
@@ -283,7 +283,7 @@ class _State:
                 train_loss=loss.item(),
                 **figures,
             )
-        validation_loss = float(reconstruction_errors(self.model, data, validation).mean())
+        validation_loss = float(reconstruct(self.model, data[validation].numpy())[1].mean())
         if not np.isfinite(validation_loss):
             raise NanochartError(
                 f"training: the validation loss is no longer a number after epoch {epoch + 1}; "

@@ -20,28 +20,16 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from nanochart.files import write_text
-from nanochart.show import (
-    BandwidthScan,
-    Family,
+from nanochart.show import figures
+from nanochart.show.content import (
+    FamilyRow,
     Floats,
     Integers,
-    LossHistory,
     ReportContent,
-    StageTiming,
     check_content,
-    figures,
 )
 from nanochart.show.paper import PAPER
 from nanochart.structure.classes import CLASS_COLOURS, CLASS_NAMES
-
-__all__ = [
-    "BandwidthScan",
-    "Family",
-    "LossHistory",
-    "ReportContent",
-    "StageTiming",
-    "write_report",
-]
 
 MAX_POINTS = 200_000  #: points in the page; above, they are thinned evenly and the page says so
 CLASS_SHADES = [f"var(--class-{code})" for code in range(len(CLASS_NAMES))]  #: on the page
@@ -388,7 +376,7 @@ def _base64(values: ArrayLike, dtype: str) -> str:
     return base64.b64encode(np.asarray(values).astype(dtype).tobytes()).decode()
 
 
-def _label(family: Family) -> str:
+def _label(family: FamilyRow) -> str:
     return f"{family.id} {family.name}" if family.name else f"family {family.id}"
 
 

@@ -14,10 +14,10 @@ from nanochart.chart.mean_shift import plateau
 from nanochart.descriptor.rdf import RadialBasis
 from nanochart.progress import Progress
 from nanochart.show.content import (
-    BandwidthScan,
-    Family,
+    FamilyRow,
     LossHistory,
     ReportContent,
+    ScanCurve,
     StageTiming,
 )
 from nanochart.show.report import write_report
@@ -116,7 +116,7 @@ def _families(
     rows: NDArray[Any],
     family: NDArray[Any],
     energies: NDArray[Any],
-) -> tuple[Family, ...]:
+) -> tuple[FamilyRow, ...]:
     """Return the families with what was counted of each."""
     assert chart.families is not None
     found = []
@@ -125,7 +125,7 @@ def _families(
         if members.size == 0:
             continue
         found.append(
-            Family(
+            FamilyRow(
                 id=one.id,
                 n_unique=len(members),
                 n_snapshots=int((family == one.id).sum()),
@@ -193,12 +193,12 @@ def _loss(run: Run) -> LossHistory:
     )
 
 
-def _scan(chart: Chart) -> BandwidthScan | None:
+def _scan(chart: Chart) -> ScanCurve | None:
     families = chart.families
     if families is None or families.scan is None:
         return None
     flat = plateau(families.scan)
-    return BandwidthScan(
+    return ScanCurve(
         bandwidths=families.scan.bandwidths,
         n_families=families.scan.n_families,
         n_major=families.scan.n_major,

@@ -1,0 +1,379 @@
+"""The Chart: from positions to a point on a three-dimensional map, with a family and a domain.
+
+It holds everything that leads there (grid, bandwidth and window of the RDF, scaling, network,
+families) and knows nothing of how it was trained. It is one file: tensors, JSON, a checksum.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nanochart.chart.autoencoder import Autoencoder
+from nanochart.chart.domain import Domain
+from nanochart.chart.families import Families, find_families
+from nanochart.chart.judgement import encode, reconstruct
+from nanochart.chart.sealed import read_sealed, write_sealed
+from nanochart.chart.training import Training, TrainingSettings, train_autoencoder
+from nanochart.descriptor.rdf import (
+    BANDWIDTH,
+    PAPER_GRID,
+    RadialBasis,
+    RdfGrid,
+    Window,
+    rdf_of_positions,
+    window_for,
+)
+from nanochart.descriptor.scaling import MinMaxScaling
+from nanochart.errors import NanochartError
+from nanochart.positions import Structures, as_positions
+from nanochart.progress import Progress, silent
+
+T = TypeVar("T")
+
+FORMAT_VERSION = 1
+
+#: Structures taken through RDF and network at once, so that memory stays flat.
+BLOCK = 1024
+
+#: Structures whose RDFs decide the window of a cluster without a preset.
+WINDOW_SAMPLE = 2000
+
+#: Quantiles of the reconstruction error that a chart remembers.
+ERROR_QUANTILES = (0.5, 0.9, 0.99, 0.999)
+
+
+@dataclass(frozen=True, eq=False)
+class ChartPoints:
+    """Where structures are on a chart.
+
+    Parameters
+    ----------
+    cvs : ndarray of float32, shape (n_structures, n_cvs)
+        The collective variables.
+    errors : ndarray, shape (n_structures,)
+        Mean squared reconstruction error in scaled units.
+    inside : ndarray of bool, shape (n_structures,)
+        Whether the chart knows such structures (`nanochart.chart.domain`).
+    families : ndarray of int16, shape (n_structures,)
+        Family with the nearest centre; -1 outside the domain, or where there are no families.
+    """
+
+    cvs: NDArray[np.float32]
+    errors: NDArray[np.float64]
+    inside: NDArray[np.bool_]
+    families: NDArray[np.int16]
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A trained chart of one cluster (an element and a number of atoms).
+
+    Parameters
+    ----------
+    model
+        The network, in evaluation mode.
+    scaling
+        Min–max scaling of the window's bins.
+    grid, bandwidth, window
+        Of the RDF (Å; Å; half-open range of bins).
+    species, n_atoms
+        What the chart was trained on.
+    domain
+        Where it may be trusted.
+    error_quantiles
+        Quantiles (`ERROR_QUANTILES`) of the reconstruction error, for the ``"train"`` and the
+        ``"validation"`` structures.
+    mode
+        ``"quenched"``: the chart knows local minima, not thermal configurations.
+    families
+        Found on it, if they were.
+    provenance
+        Where it comes from: anything JSON can hold.
+    """
+
+    model: Autoencoder
+    scaling: MinMaxScaling
+    grid: RdfGrid
+    bandwidth: float
+    window: Window
+    species: str
+    n_atoms: int
+    domain: Domain
+    error_quantiles: dict[str, list[float]]
+    mode: str = "quenched"
+    families: Families | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_training(
+        cls,
+        training: Training,
+        inputs: NDArray[np.float32],
+        *,
+        scaling: MinMaxScaling,
+        window: Window,
+        species: str,
+        n_atoms: int,
+        grid: RdfGrid = PAPER_GRID,
+        bandwidth: float = BANDWIDTH,
+        mode: str = "quenched",
+        provenance: dict[str, Any] | None = None,
+    ) -> Chart:
+        """Return the chart of a finished training, without families yet.
+
+        Parameters
+        ----------
+        training
+            What `train_autoencoder` returned.
+        inputs : ndarray, shape (n_structures, n_bins)
+            What it was trained on.
+        scaling, window, species, n_atoms, grid, bandwidth, mode, provenance
+            As of `Chart`.
+        """
+        _, errors = reconstruct(training.model, inputs)
+        parts = {"train": training.train_indices, "validation": training.validation_indices}
+        return cls(
+            model=training.model,
+            scaling=scaling,
+            grid=grid,
+            bandwidth=bandwidth,
+            window=window,
+            species=species,
+            n_atoms=n_atoms,
+            domain=Domain.of(
+                scaling.inverse(inputs), errors[training.validation_indices], grid, n_atoms
+            ),
+            error_quantiles={
+                part: np.quantile(errors[rows], ERROR_QUANTILES).tolist()
+                for part, rows in parts.items()
+            },
+            mode=mode,
+            provenance=dict(provenance or {}),
+        )
+
+    def with_families(self, families: Families | None) -> Chart:
+        """Return the same chart with other families."""
+        return replace(self, families=families)
+
+    def transform(self, structures: Structures) -> NDArray[np.float32]:
+        """Return the CVs of structures.
+
+        Parameters
+        ----------
+        structures
+            Positions in Å, shape (n_structures, n_atoms, 3) or (n_atoms, 3), ``ase.Atoms`` or a
+            list of them; local minima, unless the chart's mode says otherwise.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_structures, n_cvs)
+
+        Raises
+        ------
+        NanochartError
+            They are of another element or size than the chart's, or no structures.
+        """
+        return np.concatenate(self._over_blocks(structures, self.encode_rdf))
+
+    def evaluate(self, structures: Structures) -> ChartPoints:
+        """Return CVs, reconstruction errors, domain and families of structures at once.
+
+        Parameters
+        ----------
+        structures
+            As for `transform`.
+        """
+        parts = self._over_blocks(structures, self.evaluate_rdf)
+        return ChartPoints(
+            cvs=np.concatenate([part.cvs for part in parts]),
+            errors=np.concatenate([part.errors for part in parts]),
+            inside=np.concatenate([part.inside for part in parts]),
+            families=np.concatenate([part.families for part in parts]),
+        )
+
+    def predict(self, structures: Structures) -> NDArray[np.int16]:
+        """Return the families of structures, -1 outside the domain: ``chart.families[label]``."""
+        if self.families is None:
+            raise NanochartError(
+                "this chart has no families yet; find them (find_families, with_families) first"
+            )
+        return self.evaluate(structures).families
+
+    def reconstruction_error(self, structures: Structures) -> NDArray[np.float64]:
+        """Return the mean squared reconstruction errors of structures, in scaled units."""
+        return self.evaluate(structures).errors
+
+    def is_inside(self, structures: Structures) -> NDArray[np.bool_]:
+        """Return which structures lie inside the domain of the chart."""
+        return self.evaluate(structures).inside
+
+    def encode_rdf(self, rdf: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the CVs of unscaled RDFs, shape (n_structures, n_bins of the window), Å⁻¹."""
+        return encode(self.model, self.scaling.transform(rdf))
+
+    def evaluate_rdf(self, rdf: NDArray[np.float64]) -> ChartPoints:
+        """Return what `evaluate` does, of unscaled RDFs, (n_structures, n_bins of the window)."""
+        scaled = self.scaling.transform(rdf)
+        cvs, errors = reconstruct(self.model, scaled)
+        inside = self.domain.contains(rdf, scaled, errors, self.grid)
+        families = np.full(len(cvs), -1, dtype=np.int16)
+        if self.families is not None:
+            families[inside] = self.families.nearest(cvs[inside])
+        return ChartPoints(cvs, errors, inside, families)
+
+    @property
+    def basis(self) -> RadialBasis:
+        """The RDF of the chart."""
+        return RadialBasis(self.grid, self.bandwidth, self.window)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the chart to a file, atomically; the same chart gives the same bytes.
+
+        Raises
+        ------
+        NanochartError
+            The file cannot be written.
+        """
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors["scaling.minimum"] = torch.from_numpy(self.scaling.minimum)
+        tensors["scaling.maximum"] = torch.from_numpy(self.scaling.maximum)
+        metadata = {
+            "format_version": FORMAT_VERSION,
+            "mode": self.mode,
+            "network": {"n_bins": self.model.n_bins, "n_cvs": self.model.n_cvs},
+            "rdf": {
+                "grid": asdict(self.grid),
+                "bandwidth": self.bandwidth,
+                "window": list(self.window),
+            },
+            "species": self.species,
+            "n_atoms": self.n_atoms,
+            "domain": asdict(self.domain),
+            "error_quantiles": self.error_quantiles,
+            "families": None if self.families is None else self.families.as_json(),
+            "provenance": self.provenance,
+        }
+        write_sealed(path, "chart", tensors, metadata)
+
+    def _over_blocks(
+        self, structures: Structures, evaluate: Callable[[NDArray[np.float64]], T]
+    ) -> list[T]:
+        """Return what ``evaluate`` makes of the RDFs of the structures, block by block."""
+        positions, species = as_positions(structures)
+        if positions.shape[1] != self.n_atoms or species not in (None, self.species):
+            raise NanochartError(
+                f"this chart was trained on {self.species}{self.n_atoms}, the structures are "
+                f"{species or 'of'} {positions.shape[1]} atoms; use the chart of that cluster, or "
+                "train one"
+            )
+        return [
+            evaluate(rdf_of_positions(positions[start : start + BLOCK], self.basis))
+            for start in range(0, len(positions), BLOCK)
+        ]
+
+
+def load_chart(path: str | os.PathLike[str]) -> Chart:
+    """Read a chart from its file.
+
+    Raises
+    ------
+    NanochartError
+        There is no such file, it is not a chart, it is damaged, or of a newer format.
+    """
+    tensors, metadata = read_sealed(
+        path, "chart", format_version=FORMAT_VERSION, remedy="copy or train the chart again"
+    )
+    model = Autoencoder(**metadata["network"])
+    model.load_state_dict({k: tensors[f"model.{k}"] for k in model.state_dict()})
+    rdf, families = metadata["rdf"], metadata["families"]
+    return Chart(
+        model=model.eval(),
+        scaling=MinMaxScaling(
+            tensors["scaling.minimum"].numpy(), tensors["scaling.maximum"].numpy()
+        ),
+        grid=RdfGrid(**rdf["grid"]),
+        bandwidth=rdf["bandwidth"],
+        window=(rdf["window"][0], rdf["window"][1]),
+        species=metadata["species"],
+        n_atoms=metadata["n_atoms"],
+        domain=Domain(**metadata["domain"]),
+        error_quantiles=metadata["error_quantiles"],
+        mode=metadata["mode"],
+        families=None if families is None else Families.from_json(families),
+        provenance=metadata["provenance"],
+    )
+
+
+def train(
+    structures: Structures,
+    *,
+    species: str | None = None,
+    grid: RdfGrid = PAPER_GRID,
+    bandwidth: float = BANDWIDTH,
+    window: Window | None = None,
+    settings: TrainingSettings | None = None,
+    families: bool = True,
+    checkpoint: Path | None = None,
+    log: Path | None = None,
+    progress: Progress = silent,
+    threads: int | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> Chart:
+    """Train a chart on quenched structures, and find its families.
+
+    Parameters
+    ----------
+    structures
+        As for `Chart.transform`; unique local minima, some thousands.
+    species
+        Chemical symbol; needed for bare arrays.
+    grid, bandwidth, window
+        Of the RDF; the paper's by default, and for other clusters a window by
+        `nanochart.descriptor.rdf.window_for`.
+    settings
+        How to train; the paper's protocol by default.
+    families
+        Whether to find families.
+    checkpoint, log, progress, threads
+        As for `nanochart.chart.training.train_autoencoder`.
+    provenance
+        To be kept in the chart.
+
+    Raises
+    ------
+    NanochartError
+        The structures cannot be trained on.
+    """
+    positions, symbol = as_positions(structures, species=species)
+    if symbol is None:
+        raise NanochartError("training: the element of bare positions is unknown; give species=")
+    if window is None:
+        every = -(-len(positions) // WINDOW_SAMPLE)
+        sample = rdf_of_positions(positions[::every], RadialBasis(grid, bandwidth))
+        window = window_for(symbol, positions.shape[1], sample, grid=grid)
+    rdf = rdf_of_positions(positions, RadialBasis(grid, bandwidth, window), threads=threads)
+    scaling = MinMaxScaling.fit(rdf)
+    inputs = scaling.transform(rdf).astype(np.float32)
+    training = train_autoencoder(
+        inputs, settings, checkpoint=checkpoint, log=log, progress=progress, threads=threads
+    )
+    chart = Chart.from_training(
+        training,
+        inputs,
+        scaling=scaling,
+        window=window,
+        species=symbol,
+        n_atoms=positions.shape[1],
+        grid=grid,
+        bandwidth=bandwidth,
+        provenance=provenance,
+    )
+    return chart.with_families(find_families(chart.encode_rdf(rdf))[0]) if families else chart

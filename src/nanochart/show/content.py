@@ -1,0 +1,165 @@
+"""What a report shows, as plain arrays and numbers; ``nanochart.show.report`` makes the page.
+
+Nothing here reads a landscape or a run folder: the workflow fills ``ReportContent``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nanochart.errors import NanochartError
+from nanochart.structure.classes import CLASS_NAMES
+
+Floats = NDArray[np.floating]
+Integers = NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class LossHistory:
+    """Loss against epoch of one training, on inputs scaled to [0, 1]; epochs count from 1."""
+
+    train: Floats  #: (n_epochs,) mean squared error
+    validation: Floats  #: (n_epochs,) mean squared error
+    best_epoch: int  #: the epoch whose model was kept, 1 … n_epochs
+    n_training: int  #: structures trained on
+    n_validation: int  #: structures held out
+    r2: float | None = None  #: R² of the kept model on the validation set
+    pca_mse: float | None = None  #: validation error of linear PCA, 3 components, same split
+    pca_r2: float | None = None
+    halvings: tuple[int, ...] = ()  #: epochs after which the learning rate was halved
+
+
+@dataclass(frozen=True, eq=False)
+class ScanCurve:
+    """Number of mean-shift families against the bandwidth."""
+
+    bandwidths: Floats  #: (n_bandwidths,) in units of the CVs, increasing
+    n_families: Integers  #: (n_bandwidths,) all families
+    n_major: Integers  #: (n_bandwidths,) families of at least the minimum size
+    chosen: float  #: the bandwidth used
+    plateaus: tuple[tuple[float, float], ...] = ()  #: (from, to): candidate plateaus
+
+
+@dataclass(frozen=True, eq=False)
+class FamilyRow:
+    """One mean-shift family; empty ``name`` and ``words`` everywhere drop the column."""
+
+    id: int
+    n_unique: int  #: unique structures in it
+    n_snapshots: int  #: snapshots in it, duplicates included
+    centre: Floats  #: (3,) CVs
+    composition: Integers  #: (n_classes,) unique structures of each class
+    lowest_energy: float  #: eV
+    name: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class StageTiming:
+    """What one stage of the run took."""
+
+    name: str
+    seconds: float
+    peak_mb: float | None = None  #: highest resident memory, MB
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything the page shows. Class codes index ``nanochart.structure.classes.CLASS_NAMES``.
+
+    Optional parts that are ``None`` or empty are left out of the page, with a line saying so.
+    """
+
+    title: str
+    species: str  #: chemical symbol, such as "Au"
+    n_atoms: int
+    command: str  #: the command line that makes this page again
+    run_file: str  #: the text of the run file
+    # what was sampled; failed quenches are counted in n_failed and appear nowhere else
+    temperatures: Floats  #: (n_temperatures,) K
+    snapshot_classes: Integers  #: (n_snapshots,) class codes
+    snapshot_temperatures: Integers  #: (n_snapshots,) index into temperatures
+    unique_classes: Integers  #: (n_unique,) class codes
+    rdf_grid: Floats  #: (n_bins,) Å
+    rdf: Floats  #: (n_unique, n_bins) Å⁻¹; may be memory-mapped
+    # the chart of the unique structures
+    cvs: Floats  #: (n_unique, 3)
+    family_ids: Integers  #: (n_unique,) FamilyRow.id of each, -1 for none
+    energies: Floats  #: (n_unique,) eV
+    families: tuple[FamilyRow, ...] = ()
+    # fractions of all snapshots at each temperature, and |first half − second half| in time
+    class_fractions: Floats | None = None  #: (n_temperatures, n_classes)
+    class_errors: Floats | None = None  #: same shape
+    family_fractions: Floats | None = None  #: (n_temperatures, n_families), columns as `families`
+    family_errors: Floats | None = None  #: same shape
+    temperature_counts: Integers | None = None  #: (n_temperatures,) snapshots counted
+    n_failed: int = 0  #: quenches that failed
+    swaps_attempted: Integers | None = None  #: (n_temperatures - 1,) neighbour i with i + 1
+    swaps_accepted: Integers | None = None  #: (n_temperatures - 1,)
+    time_per_replica_ns: float | None = None  #: burn-in included
+    burn_in_ns: float | None = None
+    snapshot_interval_ps: float | None = None
+    loss: LossHistory | None = None
+    scan: ScanCurve | None = None
+    cautions: tuple[str, ...] = ()  #: whole sentences
+    provenance: Mapping[str, str] = field(default_factory=dict)  #: shown in the order given
+    timings: tuple[StageTiming, ...] = ()
+
+
+def check_content(content: ReportContent) -> None:
+    """Refuse arrays that do not fit together, before anything is drawn."""
+    n_unique, n_temperatures = len(content.unique_classes), len(content.temperatures)
+    by_class = (n_temperatures, len(CLASS_NAMES))
+    by_family = (n_temperatures, len(content.families))
+    by_pair = (max(n_temperatures - 1, 0),)
+    expected: list[tuple[str, ArrayLike | None, tuple[int, ...]]] = [
+        ("snapshot_temperatures", content.snapshot_temperatures, content.snapshot_classes.shape),
+        ("rdf", content.rdf, (n_unique, len(content.rdf_grid))),
+        ("cvs", content.cvs, (n_unique, 3)),
+        ("family_ids", content.family_ids, (n_unique,)),
+        ("energies", content.energies, (n_unique,)),
+        ("class_fractions", content.class_fractions, by_class),
+        ("class_errors", content.class_errors, by_class),
+        ("family_fractions", content.family_fractions, by_family),
+        ("family_errors", content.family_errors, by_family),
+        ("temperature_counts", content.temperature_counts, (n_temperatures,)),
+        ("swaps_attempted", content.swaps_attempted, by_pair),
+        ("swaps_accepted", content.swaps_accepted, by_pair),
+    ]
+    if content.loss is not None:
+        expected.append(("loss.train", content.loss.train, np.shape(content.loss.validation)))
+    if content.scan is not None:
+        shape = np.shape(content.scan.bandwidths)
+        expected.append(("scan.n_families", content.scan.n_families, shape))
+        expected.append(("scan.n_major", content.scan.n_major, shape))
+    for name, array, shape in expected:
+        if array is not None and np.shape(array) != shape:
+            raise NanochartError(
+                f"report: {name} has shape {np.shape(array)}, but {shape} was expected; "
+                "fill ReportContent from one and the same run"
+            )
+    if not n_temperatures or np.any(np.diff(content.temperatures) <= 0):
+        raise NanochartError(
+            "report: temperatures must increase, and be at least one; sort the ladder first"
+        )
+    places = content.snapshot_temperatures
+    if np.any((places < 0) | (places >= n_temperatures)):
+        raise NanochartError(
+            f"report: snapshot_temperatures points outside the {n_temperatures} temperatures; "
+            "it holds places in temperatures, not kelvin"
+        )
+    for name, codes in (("snapshot", content.snapshot_classes), ("unique", content.unique_classes)):
+        if np.any((codes < 0) | (codes >= len(CLASS_NAMES))):
+            raise NanochartError(
+                f"report: {name}_classes holds codes outside 0 … {len(CLASS_NAMES) - 1}; "
+                "leave failed quenches out and count them in n_failed"
+            )
+    for name, array in (("cvs", content.cvs), ("energies", content.energies)):
+        if not np.isfinite(array).all():
+            raise NanochartError(
+                f"report: {name} are not all finite; look at the stage that made them"
+            )
