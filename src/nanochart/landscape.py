@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,7 +99,8 @@ class Group:
     @property
     def committed(self) -> int:
         """Rows that are finished."""
-        return int(self.attributes["committed"])
+        with _clear_errors(self._landscape.path):
+            return int(self.attributes["committed"])
 
     @property
     def n_rows(self) -> int:
@@ -163,6 +165,10 @@ class Group:
         with _clear_errors(self._landscape.path):
             return np.asarray(self._array(name).get_orthogonal_selection((rows,)))
 
+    def variable_attributes(self, name: str) -> dict[str, Any]:
+        """Return the units, the description and the codes of one variable."""
+        return dict(self._array(name).attrs)
+
     def blocks(self, size: int) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) over the finished rows, ``size`` at a time."""
         committed = self.committed
@@ -180,7 +186,7 @@ class Group:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise NanochartError(
                 f"{path}: the state to resume from is missing or damaged ({error}); "
                 "delete the run folder and start again"
@@ -233,8 +239,11 @@ class Landscape:
     def dataset(self, name: str) -> xr.Dataset:
         """Return a group's finished rows as a lazily read ``xarray.Dataset``."""
         committed = self[name].committed
-        with _clear_errors(self.path):
+        with _clear_errors(self.path), _damaged_metadata():
             data: xr.Dataset = xr.open_zarr(self.path, group=name, consolidated=False, chunks=None)
+            # xarray passes over an array whose metadata it cannot read.
+            if lost := SCHEMA[name].keys() - set(data):
+                raise ValueError(f"{name} lacks {', '.join(sorted(lost))}")
         return data.isel(structure=slice(0, committed))
 
     def start_group(

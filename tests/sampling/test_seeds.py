@@ -34,7 +34,7 @@ def best(species: str, n_atoms: int, motif: str) -> Seed:
         # printed to 0.01 or 0.0001. The search for theirs was long, ours is a carving: 0.02 eV.
         ("Au", 147, "Ih", "Dh", 1.86, 0.02),
         ("Ag", 147, "Dh", "Ih", 0.46, 0.02),
-        # Their Cu potential has another digit or cut-off: 0.1 eV of 1.57.
+        # The best Cu decahedron found here is 1.50 above; why theirs is at 1.57 is open: 0.1 eV.
         ("Cu", 147, "Dh", "Ih", 1.57, 0.1),
         ("Au", 147, "twin", "Dh", 0.0470, 0.002),
         ("Au", 90, "twin", "fcc", 0.0522, 0.002),
@@ -118,8 +118,8 @@ def test_carved_clusters_have_n_touching_atoms_and_no_overlap(motif: str, n_atom
         # decahedron's five tetrahedra strain by less than 3 % to close the gap of 7.4°.
         assert distances.min() > 0.97
         assert connected_components(distances < 1.1)[0] == 1
-        # A carved surface has no adatom on a corner: each atom touches at least three.
-        assert (distances < 1.1).sum(axis=1).min() >= 3
+        # No atom hangs on one bond; the 14th of an icosahedron sits on an edge, on two.
+        assert (distances < 1.1).sum(axis=1).min() >= (2 if motif == "Ih" else 3)
 
 
 @pytest.mark.parametrize("motif", ["Ih", "hcp"])
@@ -138,7 +138,7 @@ def test_seeds_come_lowest_first_each_motif_once() -> None:
 
 
 def test_an_unknown_motif_or_no_cluster_at_all_is_told() -> None:
-    with pytest.raises(NanochartError, match="'sphere'.*Ih, Dh, fcc, twin, hcp"):
+    with pytest.raises(NanochartError, match=r"'sphere'.*Ih, Dh, fcc, twin, hcp"):
         carved_clusters("sphere", 13)
     with pytest.raises(NanochartError, match="at least 2 atoms, not 1"):
         carved_clusters("fcc", 1)

@@ -269,10 +269,11 @@ class Chart:
         """Return what ``evaluate`` makes of the RDFs of the structures, block by block."""
         positions, species = as_positions(structures)
         if positions.shape[1] != self.n_atoms or species not in (None, self.species):
+            size = positions.shape[1]
             raise NanochartError(
                 f"this chart was trained on {self.species}{self.n_atoms}, the structures are "
-                f"{species or 'of'} {positions.shape[1]} atoms; use the chart of that cluster, or "
-                "train one"
+                f"{f'{species}{size}' if species else f'of {size} atoms'}; use the chart of that "
+                "cluster, or train one"
             )
         return [
             evaluate(rdf_of_positions(positions[start : start + BLOCK], self.basis))

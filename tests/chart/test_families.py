@@ -1,0 +1,63 @@
+"""Families: order, sizes, labels, major and minor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nanochart.chart.families import Families, find_families
+from nanochart.errors import NanochartError
+
+
+@pytest.fixture(scope="module")
+def cvs():
+    """Four heaps of 400, 300, 200 and 5 points, ten units apart."""
+    rng = np.random.default_rng(0)
+    which = np.repeat(np.arange(4), [400, 300, 200, 5])
+    return (10.0 * np.eye(4)[which][:, 1:] + rng.normal(0, 0.5, (905, 3))).astype(np.float32)
+
+
+def test_families_by_size(cvs):
+    families, labels = find_families(cvs, bandwidth=2.0)
+    assert [family.size for family in families] == [400, 300, 200, 5]
+    assert [family.id for family in families] == [0, 1, 2, 3]
+    np.testing.assert_array_equal(np.bincount(labels), [400, 300, 200, 5])
+    assert labels.dtype == np.int16
+    # 0.1 % of 905 is less than the least, 10
+    assert families.minimum_size == 10
+    assert [family.id for family in families.major] == [0, 1, 2]
+    np.testing.assert_array_equal(families.nearest(cvs), labels)
+    np.testing.assert_array_equal(families.nearest(families.centres), [0, 1, 2, 3])
+    # centre: the mean of the points within 2 = 4 standard deviations, up to their scatter
+    np.testing.assert_allclose(families.centres[0], [0, 0, 0], atol=0.2)
+
+
+def test_the_bandwidth_comes_from_the_plateau(cvs):
+    families, _ = find_families(cvs)
+    assert len(families.major) == 3
+    assert families.scan is not None
+    assert families.bandwidth in families.scan.bandwidths
+
+
+def test_renaming_changes_nothing_else(cvs):
+    families, _ = find_families(cvs, bandwidth=2.0)
+    renamed = families.renamed({1: "Dh"}, {1: "one five-fold axis"})
+    assert [family.name for family in renamed] == ["family 0", "Dh", "family 2", "family 3"]
+    assert renamed[1].words == "one five-fold axis"
+    assert renamed[1].centre == families[1].centre
+
+
+def test_json_and_back(cvs):
+    families, _ = find_families(cvs)
+    back = Families.from_json(families.as_json())
+    assert back.members == families.members
+    assert back.as_json() == families.as_json()
+
+
+def test_a_family_that_is_not_there_is_refused(cvs):
+    families, _ = find_families(cvs, bandwidth=2.0)
+    for label in (-1, 4):
+        with pytest.raises(NanochartError, match=str(label)):
+            families[label]
+    with pytest.raises(NanochartError, match="minimum_size"):
+        find_families(cvs, bandwidth=2.0, minimum_size=0)

@@ -1,0 +1,281 @@
+"""Foreign files: what ASE and LAMMPS write is read to the digit, and what is wrong is named."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nanochart.errors import NanochartError
+from nanochart.formats import Block, read_structures, write_csv, write_extxyz
+
+SITES = 3.0 * np.array(list(itertools.product(range(3), repeat=3)), dtype=float)
+clusters = hnp.arrays(np.float64, (4, 6, 3), elements=st.floats(-0.9, 0.9)).map(
+    lambda shift: SITES[:6] + shift
+)
+
+
+def structures(n: int, *, n_atoms: int = 6) -> np.ndarray:
+    return SITES[:n_atoms] + np.random.default_rng(n).uniform(-0.9, 0.9, (n, n_atoms, 3))
+
+
+def frames(positions: np.ndarray, species: str = "Au") -> list[Atoms]:
+    return [Atoms([species] * len(one), positions=one) for one in positions]
+
+
+def joined(blocks: list[Block]) -> tuple[np.ndarray, list[int], int]:
+    """Return positions, frame numbers and the number of skipped frames of all blocks."""
+    return (
+        np.concatenate([block.positions for block in blocks]),
+        np.concatenate([block.frames for block in blocks]).tolist(),
+        sum(block.skipped for block in blocks),
+    )
+
+
+def dump(positions: np.ndarray, *, element: str | None = None, order: np.ndarray) -> str:
+    """Return a LAMMPS text dump, its atoms in the order in which LAMMPS happens to hold them."""
+    text = []
+    for step, one in enumerate(positions):
+        text += ["ITEM: TIMESTEP", str(1000 * step), "ITEM: NUMBER OF ATOMS", str(len(one))]
+        text += ["ITEM: BOX BOUNDS ff ff ff"] + ["-40.0 40.0"] * 3
+        text += ["ITEM: ATOMS id type " + ("element " if element else "") + "x y z"]
+        for i in order:
+            x, y, z = one[i]
+            text += [f"{i + 1} 1 {element + ' ' if element else ''}{x!r} {y!r} {z!r}"]
+    return "\n".join(text).replace("np.float64(", "").replace(")", "") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form", "digits"),
+    [("extxyz", "extxyz", 8), ("xyz", "xyz", 15), ("xyz", "extxyz", 8), ("traj", "traj", 17)],
+)
+@settings(max_examples=5, deadline=None)
+@given(positions=clusters)
+def test_what_ase_writes_is_read(
+    suffix: str,
+    form: str,
+    digits: int,
+    positions: np.ndarray,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.mktemp("formats") / f"clusters.{suffix}"
+    ase.io.write(path, frames(positions, "Ag"), format=form)
+    (block,) = read_structures(path)
+    assert np.allclose(block.positions, positions, rtol=0, atol=10.0**-digits)
+    assert (block.species, block.skipped) == ("Ag", 0)
+    assert block.frames.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("element", ["Cu", None])
+@settings(max_examples=5, deadline=None)
+@given(positions=clusters, order=st.permutations(range(6)))
+def test_a_lammps_dump_is_read_in_the_order_of_the_ids(
+    element: str | None,
+    positions: np.ndarray,
+    order: list[int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.mktemp("formats") / "md.lammpstrj"
+    path.write_text(dump(positions, element=element, order=np.array(order)))
+    (block,) = read_structures(path, species="Cu")
+    assert np.allclose(block.positions, positions, rtol=0, atol=1e-12)
+    assert block.species == "Cu"
+
+
+def test_a_dump_with_elements_is_believed_over_the_user(tmp_path: Path) -> None:
+    path = tmp_path / "md.dump"
+    path.write_text(dump(structures(2), element="Au", order=np.arange(6)))
+    with pytest.raises(NanochartError, match=r"md.dump: frame 0 holds Au, expected only Ag"):
+        list(read_structures(path, species="Ag"))
+
+
+@settings(max_examples=10, deadline=None)
+@given(n=st.integers(1, 23), block=st.integers(1, 9))
+def test_blocks_have_the_size_asked_for_and_the_last_one_the_rest(
+    n: int, block: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("formats") / "clusters.traj"
+    positions = structures(n)
+    ase.io.write(path, frames(positions))
+    blocks = list(read_structures(path, block=block))
+    sizes = [len(one.frames) for one in blocks]
+    assert sizes == [block] * (n // block) + [n % block] * (n % block > 0)
+    assert np.array_equal(joined(blocks)[0], positions)
+    assert joined(blocks)[1] == list(range(n))
+
+
+def nan_in(atoms: Atoms) -> Atoms:
+    atoms.positions[2, 1] = np.nan
+    return atoms
+
+
+def overlap_in(atoms: Atoms) -> Atoms:
+    atoms.positions[4] = atoms.positions[1] + [0.1, 0.2, 0.2]
+    return atoms
+
+
+def silver_in(atoms: Atoms) -> Atoms:
+    atoms.symbols[3] = "Ag"
+    return atoms
+
+
+BAD = {
+    "frame 2, atom 2 has a coordinate that is NaN": nan_in,
+    r"frame 2, atoms 1 and 4 are 0\.300 Å apart": overlap_in,  # √(0.01 + 0.04 + 0.04)
+    "frame 2 holds Ag, Au, expected only Au": silver_in,
+    "frame 2 has 5 atoms, expected 6": lambda atoms: atoms[:5],
+    "frame 2 has 1 atoms": lambda atoms: atoms[:1],
+    "frame 2 has 0 atoms": lambda atoms: atoms[:0],
+}
+
+
+@pytest.mark.parametrize(("message", "spoil"), BAD.items())
+def test_a_bad_frame_is_named_or_skipped_and_counted(
+    message: str, spoil: Callable[[Atoms], Atoms], tmp_path: Path
+) -> None:
+    # The file's own name must not be mistaken for the number of the frame.
+    path = tmp_path / "frame 0 to 4.traj"
+    positions = structures(5)
+    written = frames(positions)
+    written[2] = spoil(written[2])
+    ase.io.write(path, written)
+    with pytest.raises(NanochartError, match=rf"frame 0 to 4\.traj: {message}") as caught:
+        list(read_structures(path))
+    assert "\n" not in str(caught.value)
+    for block in (1, 2, 100):
+        blocks = list(read_structures(path, skip_bad=True, block=block))
+        found, numbers, skipped = joined(blocks)
+        assert numbers == [0, 1, 3, 4]
+        assert np.array_equal(found, positions[numbers])
+        assert skipped == 1
+
+
+def test_a_size_asked_for_is_that_of_every_frame(tmp_path: Path) -> None:
+    path = tmp_path / "sizes.xyz"
+    positions = structures(3)
+    ase.io.write(path, [Atoms("Au5", positions[0][:5]), *frames(positions[1:])])
+    with pytest.raises(NanochartError, match="frame 0 has 5 atoms, expected 6"):
+        list(read_structures(path, n_atoms=6))
+    assert joined(list(read_structures(path, n_atoms=6, skip_bad=True)))[1:] == ([1, 2], 1)
+
+
+def test_only_bad_frames_give_their_number_and_no_structure(tmp_path: Path) -> None:
+    path = tmp_path / "bad.traj"
+    ase.io.write(path, [nan_in(one) for one in frames(structures(3))])
+    (block,) = read_structures(path, skip_bad=True)
+    assert block.positions.shape == (0, 6, 3)
+    assert (block.frames.size, block.skipped, block.species) == (0, 3, "Au")
+
+
+@pytest.mark.parametrize("suffix", ["xyz", "extxyz", "traj", "dump"])
+def test_a_file_cut_off_in_its_last_frame_is_told_or_read_up_to_there(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"cut.{suffix}"
+    positions = structures(4)
+    if suffix == "dump":
+        path.write_text(dump(positions, element="Au", order=np.arange(6)))
+    else:
+        ase.io.write(path, frames(positions))
+    whole = path.read_bytes()
+    # A .traj ends with the last frame's description, some hundred bytes; in text, 100 bytes are
+    # one or two of the six atoms.
+    path.write_bytes(whole[:-100])
+    with pytest.raises(NanochartError, match=rf"cut\.{suffix}: frame 3 cannot be read.*cut off"):
+        list(read_structures(path))
+    found, numbers, skipped = joined(list(read_structures(path, skip_bad=True)))
+    assert (numbers, skipped) == ([0, 1, 2], 1)
+    assert np.allclose(found, positions[:3], atol=1e-8)
+
+
+def test_frames_before_the_fault_are_given_before_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cut.dump"
+    path.write_text(dump(structures(5), element="Au", order=np.arange(6))[:-60])
+    blocks = read_structures(path, block=2)
+    assert next(blocks).frames.tolist() == [0, 1]
+    assert next(blocks).frames.tolist() == [2, 3]
+    with pytest.raises(NanochartError, match="frame 4"):
+        next(blocks)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.xyz", b"", "is empty"),
+        ("blank.xyz", b"\n\n", "holds no frame"),
+        ("prose.xyz", b"call me Ishmael\n", "frame 0 cannot be read"),
+        ("noise.traj", bytes(range(256)), "frame 0 cannot be read"),
+        ("noise.dump", b"ITEM: TIMESTEP\n0\n\xff\xfe\n", "frame 0 cannot be read"),
+        ("noise.unknown", bytes(range(256)), "frame 0 cannot be read"),
+        ("element.xyz", b"2\n\nQq 0 0 0\nQq 3 0 0\n", "frame 0 cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("skip_bad", [True, False])
+def test_what_is_no_structure_file_is_told(
+    name: str, content: bytes, message: str, skip_bad: bool, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(NanochartError, match=rf"{name}: {message}") as caught:
+        list(read_structures(tmp_path / name, skip_bad=skip_bad))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_or_a_folder_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere.xyz"):
+        with pytest.raises(NanochartError, match="no such file"):
+            list(read_structures(path))
+
+
+@settings(max_examples=5, deadline=None)
+@given(positions=clusters)
+def test_ase_reads_what_is_written(
+    positions: np.ndarray, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("formats") / "out.extxyz"
+    info = [{"energy_eV": -0.5 * i, "cluster_class": "Dh"} for i in range(4)]
+    write_extxyz(path, zip(positions, info, strict=True), "Cu")
+    read = ase.io.read(path, ":")
+    assert np.allclose([one.positions for one in read], positions, rtol=0, atol=1e-8)
+    assert [one.info["energy_eV"] for one in read] == [0.0, -0.5, -1.0, -1.5]
+    assert {one.info["cluster_class"] for one in read} == {"Dh"}
+    assert {str(one.symbols) for one in read} == {"Cu6"}
+
+
+def test_a_table_is_read_back_by_the_csv_module(tmp_path: Path) -> None:
+    rows = [["1", "a, b"], ["2", 'say "cheese"'], ["3", "Å\nÅ"]]
+    write_csv(tmp_path / "table.csv", ["number", "text"], rows)
+    with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["number", "text"], *rows]
+
+
+@pytest.mark.parametrize("what", ["table.csv", "clusters.extxyz"])
+@pytest.mark.parametrize("there_before", [True, False])
+def test_a_write_that_breaks_off_leaves_the_old_file_and_no_other(
+    what: str, there_before: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / what
+    if there_before:
+        path.write_text("what was there")
+
+    def breaking_off() -> Iterator[tuple[np.ndarray, dict[str, int]]]:
+        for one in structures(300):  # more than a buffer of the file system
+            yield one, {"frame": 1}
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        if what == "table.csv":
+            write_csv(path, ["a", "b"], breaking_off())
+        else:
+            write_extxyz(path, breaking_off(), "Au")
+    assert [one.name for one in tmp_path.iterdir()] == [what] * there_before
+    if there_before:
+        assert path.read_text() == "what was there"
