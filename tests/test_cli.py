@@ -75,7 +75,7 @@ def test_quench_lowers_every_energy_to_the_landscape_s(folder: Path) -> None:
         "skipped": 0,
         "output": "cold.extxyz",
     }
-    found = [atoms.info["energy"] for atoms in ase.io.read(folder / "cold.extxyz", ":")]
+    found = [atoms.get_potential_energy() for atoms in ase.io.read(folder / "cold.extxyz", ":")]
     # The same snapshots, rounded to 1e-8 Å by the xyz file, quenched by the run: the same minima
     # but for the few that a rounding sends to a neighbouring valley.
     same = np.isclose(found, open_landscape("au90-small")["quenched"].read("energy", 0, 12))

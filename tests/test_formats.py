@@ -271,11 +271,12 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_other(
             yield one, {"frame": 1}
         raise RuntimeError("no more")
 
+    write = {
+        "table.csv": lambda: write_csv(path, ["a", "b"], breaking_off()),
+        "clusters.extxyz": lambda: write_extxyz(path, breaking_off(), "Au"),
+    }[what]
     with pytest.raises(RuntimeError, match="no more"):
-        if what == "table.csv":
-            write_csv(path, ["a", "b"], breaking_off())
-        else:
-            write_extxyz(path, breaking_off(), "Au")
+        write()
     assert [one.name for one in tmp_path.iterdir()] == [what] * there_before
     if there_before:
         assert path.read_text() == "what was there"

@@ -205,9 +205,24 @@ def as_toml(values: Mapping[str, Mapping[str, Any]]) -> str:
     lines = []
     for section, settings in values.items():
         lines.append(f"[{section}]")
-        # JSON's numbers, strings, booleans and lists are TOML's too.
-        lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+        lines += [f"{key} = {_toml_value(value)}" for key, value in settings.items()]
     return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    """Return a value as TOML: JSON's numbers, strings, booleans and lists, but for two things.
+
+    JSON's escapes beyond 16 bits are not TOML's, and TOML wants the delete character escaped.
+    """
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    return text.replace("\x7f", "\\u007f")
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy array or number as Python's own."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise NanochartError(f"{value!r} cannot stand in a run file: give numbers, text or lists")
 
 
 def _first_problem(error: ValidationError) -> str:
