@@ -184,7 +184,7 @@ class Group:
         """Return what :meth:`save_state` kept under this number."""
         path = self._state_file(number)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise NanochartError(

@@ -85,21 +85,37 @@ def test_the_scan_finds_the_heaps():
     assert scan.n_families[-1] == 1
 
 
-def scan_of(counts):
+def scan_of(counts, largest_share=0.3, major_share=1.0):
     counts = np.array(counts)
-    return BandwidthScan(np.geomspace(1, 2 ** (len(counts) - 1), len(counts)), counts, counts, 0.01)
+    return BandwidthScan(
+        bandwidths=np.geomspace(1, 2 ** (len(counts) - 1), len(counts)),
+        n_families=counts,
+        n_major=counts,
+        largest_share=np.maximum(largest_share, 1 / np.maximum(counts, 1)),
+        major_share=np.broadcast_to(major_share, counts.shape),
+        smallest_share=0.01,
+    )
 
 
 def test_the_plateau_is_the_widest_but_not_the_trivial_one():
     flat = plateau(scan_of([90, 40, 23, 22, 21, 12, 6, 1, 1, 1, 1, 1]))
     assert (flat.lowest, flat.highest, flat.bandwidth) == pytest.approx((4, 16, 8))
     assert flat.n_major == 22
-    # nothing but few families: then the most of them
-    assert plateau(scan_of([2, 2, 1, 1, 1])).n_major == 2
+
+
+def test_a_plateau_of_noise_or_of_one_giant_does_not_count():
+    counts = [50, 50, 50, 50, 20, 20, 20, 4, 4, 4, 4, 4]
+    giant = np.repeat([0.1, 0.3, 0.95], [4, 3, 5])
+    noise = np.repeat([0.5, 0.95, 1.0], [4, 3, 5])
+    assert plateau(scan_of(counts, giant, noise)).n_major == 20
+
+
+def test_where_nothing_is_a_decomposition_something_is_chosen():
+    assert plateau(scan_of([2, 2, 1, 1, 1], largest_share=0.9)).n_major == 2
     assert plateau(scan_of([1, 1, 1])).n_major == 1
-    assert plateau(scan_of([0, 0, 0])).n_major == 0
+    assert plateau(scan_of([0, 0, 0], major_share=0.0)).n_major == 0
 
 
-def test_equally_wide_plateaus_start_with_the_finer_one():
+def test_of_equally_wide_plateaus_the_coarser_one_is_first():
     found = plateaus(scan_of([30, 30, 9, 9, 4]))
-    assert [one.n_major for one in found] == [30, 9, 4]
+    assert [one.n_major for one in found] == [9, 30, 4]

@@ -48,20 +48,23 @@ workers = 2
 KILLED_AT = """
 import os, signal, sys
 from nanochart import cli
-text, n, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-sys.argv = ["nanochart", *sys.argv[4:]]
-replace, seen = os.replace, 0
-def replace_or_die(source, target, **options):
-    global seen
-    seen += text in str(target)
-    fatal = text in str(target) and seen == n
-    if fatal and moment == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target, **options)
-    if fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-os.replace = replace_or_die
-if __name__ == "__main__":
+
+def die_at(text, n, moment):
+    replace, seen = os.replace, 0
+    def replace_or_die(source, target, **options):
+        nonlocal seen
+        seen += text in str(target)
+        fatal = text in str(target) and seen == n
+        if fatal and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target, **options)
+        if fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.replace = replace_or_die
+
+if __name__ == "__main__":  # not in the workers, which import this file
+    die_at(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    sys.argv = ["nanochart", *sys.argv[4:]]
     cli.main()
 """
 

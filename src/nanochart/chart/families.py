@@ -116,24 +116,21 @@ class Families:
         }
         if self.scan is not None:
             stored["scan"] = {
-                "bandwidths": self.scan.bandwidths.tolist(),
-                "n_families": self.scan.n_families.tolist(),
-                "n_major": self.scan.n_major.tolist(),
-                "smallest_share": self.scan.smallest_share,
+                name: column.tolist() if isinstance(column, np.ndarray) else column
+                for name, column in vars(self.scan).items()
             }
         return stored
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Families:
         """Return the families that `as_json` stored."""
-        scan = stored["scan"]
-        if scan is not None:
-            scan = BandwidthScan(
-                bandwidths=np.array(scan["bandwidths"], dtype=np.float64),
-                n_families=np.array(scan["n_families"], dtype=np.int64),
-                n_major=np.array(scan["n_major"], dtype=np.int64),
-                smallest_share=scan["smallest_share"],
-            )
+        scan = None
+        if stored["scan"] is not None:
+            columns: dict[str, Any] = {
+                name: np.array(column) if isinstance(column, list) else column
+                for name, column in stored["scan"].items()
+            }
+            scan = BandwidthScan(**columns)
         members = tuple(
             Family(**one | {"centre": tuple(one["centre"])}) for one in stored["members"]
         )

@@ -33,8 +33,10 @@ SCAN_POINTS = 10_000
 
 #: Within a plateau the number of major families stays within this factor ...
 PLATEAU_RATIO = 1.2
-#: ... and above this number: fewer families are hardly a decomposition.
-PLATEAU_FEWEST = 3
+#: ... no family holds more than this share of the points (that would be no decomposition) ...
+LARGEST_SHARE = 2 / 3
+#: ... and the major families together at least this one (else their number tells of noise).
+MAJOR_SHARE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,8 @@ class BandwidthScan:
         Rising.
     n_families, n_major : ndarray of int, shape (n_bandwidths,)
         All families, and those that hold at least ``smallest_share`` of the points.
+    largest_share, major_share : ndarray, shape (n_bandwidths,)
+        Share of the points in the largest family, and in all the major ones.
     smallest_share
         Share of the points that makes a family a major one.
     """
@@ -73,6 +77,8 @@ class BandwidthScan:
     bandwidths: NDArray[np.float64]
     n_families: NDArray[np.int64]
     n_major: NDArray[np.int64]
+    largest_share: NDArray[np.float64]
+    major_share: NDArray[np.float64]
     smallest_share: float
 
 
@@ -175,33 +181,41 @@ def bandwidth_scan(
         bandwidths = SCAN_RANGE * np.sqrt(points.var(axis=0).mean())
     tried = np.sort(np.asarray(bandwidths, dtype=np.float64))
     n_families, n_major = np.zeros((2, len(tried)), dtype=np.int64)
+    largest_share, major_share = np.zeros((2, len(tried)))
     for k, bandwidth in enumerate(tried):
         sizes = np.bincount(mean_shift(points, float(bandwidth)).labels)
-        n_families[k] = np.count_nonzero(sizes)
-        n_major[k] = np.count_nonzero(sizes >= smallest_share * len(points))
+        major = sizes[sizes >= smallest_share * len(points)]
+        n_families[k], n_major[k] = np.count_nonzero(sizes), len(major)
+        largest_share[k], major_share[k] = sizes.max() / len(points), major.sum() / len(points)
         progress(k + 1, len(tried), bandwidth=float(bandwidth), families=float(n_major[k]))
-    return BandwidthScan(tried, n_families, n_major, smallest_share)
+    return BandwidthScan(tried, n_families, n_major, largest_share, major_share, smallest_share)
 
 
 def plateaus(scan: BandwidthScan) -> tuple[Plateau, ...]:
     """Return the ranges of bandwidths over which the number of major families is stable.
 
-    Stable: the largest number is at most `PLATEAU_RATIO` times the smallest, and the smallest is
-    at least `PLATEAU_FEWEST`, or the most there are where there are never so many (everything in
-    one family is stable, but no decomposition). Ranges that lie within others are left out. The
-    widest on a logarithmic scale comes first; of equally wide ones that at smaller bandwidths,
-    which tells more families apart. The bandwidth of a plateau is its geometric middle.
+    Stable: the largest number in the range is at most `PLATEAU_RATIO` times the smallest, and
+    every bandwidth in it gives a decomposition, in which no family holds more than
+    `LARGEST_SHARE` of the points (one family for all is stable, too) and the major families hold
+    at least `MAJOR_SHARE`. Where no bandwidth does, those with two major families or more are
+    looked at, or else all. Ranges that lie within others are left out. The widest on a
+    logarithmic scale comes first; of equally wide ones that at larger bandwidths, since where
+    the number just falls the fewest families are the easiest to look at. The bandwidth of a
+    plateau is its geometric middle.
     """
     counts, log = scan.n_major, np.log(scan.bandwidths)
-    fewest = min(PLATEAU_FEWEST, int(counts.max()))
+    usable = _decompositions(scan)
     ranges: list[tuple[int, int]] = []
-    for first in range(len(counts)):
+    for first in np.flatnonzero(usable).tolist():
         last = first
-        while last < len(counts) and _is_stable(counts[first : last + 1], fewest):
+        while last + 1 < len(counts) and usable[last + 1]:
+            part = counts[first : last + 2]
+            if part.max() > PLATEAU_RATIO * part.min():
+                break
             last += 1
-        if last > first and (not ranges or last - 1 > ranges[-1][1]):
-            ranges.append((first, last - 1))
-    ranges.sort(key=lambda ends: round(float(log[ends[0]] - log[ends[1]]), 9))
+        if not ranges or last > ranges[-1][1]:
+            ranges.append((first, last))
+    ranges.sort(key=lambda ends: (round(float(log[ends[0]] - log[ends[1]]), 9), -ends[0]))
     found = []
     for first, last in ranges:
         middle = (log[first] + log[last]) / 2
@@ -222,9 +236,13 @@ def plateau(scan: BandwidthScan) -> Plateau:
     return plateaus(scan)[0]
 
 
-def _is_stable(counts: NDArray[np.int64], fewest: int) -> bool:
-    """Return whether numbers of families make a plateau."""
-    return bool(counts.min() >= fewest and counts.max() <= PLATEAU_RATIO * counts.min())
+def _decompositions(scan: BandwidthScan) -> NDArray[np.bool_]:
+    """Return which bandwidths a plateau may hold: see `plateaus`."""
+    good = (scan.largest_share <= LARGEST_SHARE) & (scan.major_share >= MAJOR_SHARE)
+    for usable in (good, scan.n_major >= 2):
+        if usable.any():
+            return np.asarray(usable, dtype=np.bool_)
+    return np.ones(len(scan.bandwidths), dtype=np.bool_)
 
 
 def _checked(points: Points, bandwidth: float) -> Points:

@@ -22,7 +22,9 @@ Array = NDArray[np.float64]
 
 # LAMMPS interpolates the tables with cubic splines. With a thousand points it agrees with the
 # formula to ~1e-9 eV an atom and ~1e-5 eV/Å; larger tables fall out of the cache and cost up to
-# half the speed of the dynamics.
+# half the speed of the dynamics. −√ρ has no tangent at 0: below ρ = ξ², the density of a single
+# neighbour at r0, the table fails (by up to 0.15 eV an atom for a dimer near the cut-off), so an
+# atom that leaves the cluster by its last bond is not described.
 _N_DISTANCES = 1000
 _N_DENSITIES = 1000
 #: Densities up to this many ξ² are tabulated: twelve neighbours at r0 give 12, a cluster so hot
