@@ -23,7 +23,7 @@ from torch import Tensor
 from nanochart.chart.autoencoder import Autoencoder
 
 RESULTS = Path(__file__).parent / "results" / "training_step.json"
-BATCH, N_BINS, ROUNDS = 128, 280, 12
+BATCH, N_BINS, ROUNDS = 128, 280, 20
 
 
 def layer_by_layer(model: Autoencoder, inputs: Tensor) -> Tensor:

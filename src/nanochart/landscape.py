@@ -161,7 +161,9 @@ class Group:
             return np.asarray(self._array(name)[start:stop])
 
     def read_rows(self, name: str, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Return the given rows of one variable."""
+        """Return the given finished rows of one variable, shape (n_rows, …)."""
+        if len(rows) and int(np.max(rows)) >= self.committed:
+            raise IndexError(f"{self.name} has {self.committed} finished rows, not {max(rows)}")
         with _clear_errors(self._landscape.path):
             return np.asarray(self._array(name).get_orthogonal_selection((rows,)))
 

@@ -82,6 +82,10 @@ def map_ordered(
     in_flight
         How many tasks exist at a time.
     """
+    if isinstance(executor, InProcess):
+        # Nothing to keep busy: each result as soon as it is there.
+        yield from map(function, tasks)
+        return
     pending: deque[Future[Result]] = deque()
     try:
         for task in tasks:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
 from nanochart.positions import Structures, as_positions
 from nanochart.progress import Progress, silent
@@ -85,8 +86,9 @@ def quench(
     positions, element = as_positions(
         structures, species=species or (named.species if named else None)
     )
-    if named is None:
-        named = rgl(element or "")
+    if named is None and element is None:
+        raise NanochartError("quench: the element of bare positions is unknown; give species=")
+    named = named or rgl(str(element))
     batches = (positions[i : i + _BATCH] for i in range(0, len(positions), _BATCH))
     done: list[Minima] = []
     finished = 0

@@ -20,16 +20,14 @@ from nanochart.errors import NanochartError
 
 Array = NDArray[np.float64]
 
-# LAMMPS interpolates the tables with cubic splines. With a thousand points it agrees with the
-# formula to ~1e-9 eV an atom and ~1e-5 eV/Å; larger tables fall out of the cache and cost up to
-# half the speed of the dynamics. −√ρ has no tangent at 0: below ρ = ξ², the density of a single
-# neighbour at r0, the table fails (by up to 0.15 eV an atom for a dimer near the cut-off), so an
-# atom that leaves the cluster by its last bond is not described.
+# LAMMPS interpolates the tables with cubic splines; more points fall out of the cache and cost up
+# to half the speed of the dynamics. −√ρ has no tangent at 0, so the table of F errs most at low
+# densities: below a tenth of ξ² (a dimer stretched almost to the cut-off) it fails.
 _N_DISTANCES = 1000
-_N_DENSITIES = 1000
-#: Densities up to this many ξ² are tabulated: twelve neighbours at r0 give 12, a cluster so hot
-#: or squeezed that it reaches 100 does not occur, and LAMMPS goes on linearly beyond.
-_MAX_DENSITY = 100.0
+_N_DENSITIES = 2000
+#: Densities up to this many ξ² are tabulated: twelve neighbours at r0 give 12, and twelve at 0.85
+#: r0, closer than any MD comes, 44. LAMMPS goes on linearly beyond.
+_MAX_DENSITY = 50.0
 
 
 @dataclass(frozen=True)
