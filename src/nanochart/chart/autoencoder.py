@@ -92,8 +92,10 @@ def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
     1 with the channels innermost in memory, the convolutions need no reordering between layers
     (benchmarks/training_step.py).
     """
-    x = x.contiguous(memory_format=torch.channels_last)
     for layer in layers:
+        # Nothing to do between most layers; but one channel alone does not tell the two layouts
+        # apart, and the convolutions after it would fall back to the slow one.
+        x = x.contiguous(memory_format=torch.channels_last)
         if isinstance(layer, nn.Conv1d):
             x = functional.conv2d(x, layer.weight.unsqueeze(2), layer.bias)
         elif isinstance(layer, nn.ConvTranspose1d):

@@ -125,7 +125,10 @@ class TrainingSection(_Section):
     """The autoencoder; the defaults are the paper's protocol."""
 
     n_cvs: Annotated[int, Field(ge=1, le=3)] = Field(default=3, description="chart dimensions")
-    epochs: Count = Field(default=100, description="passes over the training set")
+    epochs: Count = Field(
+        default=100,
+        description="passes over the training set; raise it later and the training goes on",
+    )
     batch_size: Annotated[int, Field(ge=2)] = Field(default=128, description="structures a step")
     learning_rate: Positive = Field(default=1e-3, description="Adam's")
     halve_at: list[int] = Field(default=[30, 90], description="epochs where the rate is halved")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -80,8 +81,14 @@ def train(run: Run, progress: Progress) -> None:
 
 
 def _checkpoint(run: Run) -> Path:
-    """Return where this training's checkpoints go; those of other settings or data are removed."""
-    path = run.folder / f"checkpoint-{run.fingerprint('train')}.safetensors"
+    """Return where this training's checkpoints go; those of other settings or data are removed.
+
+    The number of epochs is not part of the name: more of them continue a training.
+    """
+    settings = run.file.training.model_dump(mode="json", exclude={"epochs"})
+    identity = json.dumps([run.fingerprint("unique"), settings], sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    path = run.folder / f"checkpoint-{digest}.safetensors"
     for old in run.folder.glob("checkpoint-*.safetensors"):
         if old != path:
             old.unlink()
