@@ -292,6 +292,16 @@ def load_chart(path: str | os.PathLike[str]) -> Chart:
     tensors, metadata = read_sealed(
         path, "chart", format_version=FORMAT_VERSION, remedy="copy or train the chart again"
     )
+    try:
+        return _assembled(tensors, metadata)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise NanochartError(
+            f"{path}: lacks a part of a chart ({error}); copy or train the chart again"
+        ) from None
+
+
+def _assembled(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Chart:
+    """Return the chart that `Chart.save` took apart."""
     model = Autoencoder(**metadata["network"])
     model.load_state_dict({k: tensors[f"model.{k}"] for k in model.state_dict()})
     rdf, families = metadata["rdf"], metadata["families"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from nanochart.errors import NanochartError
@@ -45,7 +45,8 @@ def write_sealed(
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
     header = json.dumps({"sha256": _digest(kind, text, tensors), "metadata": text})
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={f"nanochart.{kind}": header})
+        # Not save_file: its error on a full disk is no OSError, and only the owner could read on.
+        temporary.write_bytes(save(tensors, metadata={f"nanochart.{kind}": header}))
 
 
 def read_sealed(
