@@ -71,6 +71,15 @@ def test_a_changed_setting_redoes_what_depends_on_it(
     assert do(tmp_path / "run", RUN_FILE + change, *FIRST) == redone
 
 
+def test_a_stage_done_again_takes_those_that_build_on_it_along(tmp_path: Path) -> None:
+    do(tmp_path / "run", RUN_FILE, *FIRST)
+    records = tmp_path / "run" / "stages.json"
+    kept = json.loads(records.read_text())
+    del kept["quench"]
+    records.write_text(json.dumps(kept))
+    assert do(tmp_path / "run", RUN_FILE, *FIRST) == ["quench", "classify", "unique"]
+
+
 def test_more_workers_redo_nothing(tmp_path: Path) -> None:
     do(tmp_path / "run", RUN_FILE, *FIRST)
     assert do(tmp_path / "run", RUN_FILE.replace("workers = 1", "workers = 2"), *FIRST) == []

@@ -148,9 +148,7 @@ class Chart:
             window=window,
             species=species,
             n_atoms=n_atoms,
-            domain=Domain.of(
-                scaling.inverse(inputs), errors[training.validation_indices], grid, n_atoms
-            ),
+            domain=Domain.of(scaling.inverse(inputs), errors, grid, n_atoms),
             error_quantiles={
                 part: np.quantile(errors[rows], ERROR_QUANTILES).tolist()
                 for part, rows in parts.items()

@@ -321,7 +321,9 @@ def draw_swaps(
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, 1.9))
         axes = figure.subplots()
-        axes.axhspan(0.2, 0.3, color=ACCENT, alpha=0.12, linewidth=0, label="20–30 %: wanted")
+        axes.axhspan(
+            0.2, 0.3, color=ACCENT, alpha=0.12, linewidth=0, label="at least 20–30 % wanted"
+        )
         axes.plot(middles, share, "o-", color=INK, markersize=3, linewidth=1)
         axes.set_ylim(0, max(0.5, min(1.0, 1.1 * np.nanmax(share, initial=0.0))))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))

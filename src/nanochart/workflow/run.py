@@ -178,7 +178,12 @@ class Run:
         return self.file.sampling.commit_every * len(self.file.sampling.temperatures)
 
     def do(self, name: str, progress: Progress) -> StageRecord:
-        """Do one stage, or what is left of it, and record it as finished."""
+        """Do one stage, or what is left of it, and record it as finished.
+
+        The records of the stages that build on it go first: they are to be done again.
+        """
+        spent = {name, *self._built_on(name)}
+        self._write_records({k: v for k, v in self.records().items() if k not in spent})
         started = time.perf_counter()
         with PeakMemory() as memory:
             self.stage(name).run(self, progress)
@@ -188,10 +193,20 @@ class Run:
             peak_memory=round(memory.peak, 1),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        records = {**self.records(), name: record}
-        values = {key: value.__dict__ for key, value in records.items()}
-        write_text(self._records_path, json.dumps(values, indent=1) + "\n")
+        self._write_records({**self.records(), name: record})
         return record
+
+    def _built_on(self, name: str) -> set[str]:
+        """Return the stages that need a stage, directly or through others."""
+        found: set[str] = set()
+        for stage in self.stages:  # in order, so that what a stage needs comes before it
+            if {name, *found} & set(stage.needs):
+                found.add(stage.name)
+        return found
+
+    def _write_records(self, records: Mapping[str, StageRecord]) -> None:
+        values = {name: record.__dict__ for name, record in records.items()}
+        write_text(self._records_path, json.dumps(values, indent=1) + "\n")
 
     @property
     def _records_path(self) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.chart.chart import Chart, load_chart
-from nanochart.chart.mean_shift import plateau
+from nanochart.chart.mean_shift import plateaus
 from nanochart.descriptor.rdf import RadialBasis
 from nanochart.progress import Progress
 from nanochart.show.content import (
@@ -71,6 +71,7 @@ def report_content(run: Run) -> ReportContent:
         )
     }
     times = _times(run)
+    loss = _loss(run)
     return ReportContent(
         title=f"Chart of {run.file.name}",
         species=run.file.system.species,
@@ -99,9 +100,9 @@ def report_content(run: Run) -> ReportContent:
         time_per_replica_ns=times["total"],
         burn_in_ns=times["burn_in"],
         snapshot_interval_ps=times["interval_ps"],
-        loss=_loss(run),
+        loss=loss,
         scan=_scan(chart),
-        cautions=_cautions(run, times, points.read("inside")[good], errors["class"]),
+        cautions=_cautions(run, times, loss, points.read("inside")[good], errors["class"]),
         provenance=provenance(run),
         timings=tuple(
             StageTiming(name, record.seconds, record.peak_memory or None)
@@ -132,7 +133,8 @@ def _families(
                 centre=_three_columns(np.asarray(one.centre)[None])[0],
                 composition=np.bincount(codes[members], minlength=len(CLASS_NAMES)),
                 lowest_energy=float(energies[members].min()),
-                name=one.name,
+                # Until words are found, a family's name is but its number again.
+                name=one.name if one.words else "",
                 words=one.words,
             )
         )
@@ -197,18 +199,21 @@ def _scan(chart: Chart) -> ScanCurve | None:
     families = chart.families
     if families is None or families.scan is None:
         return None
-    flat = plateau(families.scan)
     return ScanCurve(
         bandwidths=families.scan.bandwidths,
         n_families=families.scan.n_families,
         n_major=families.scan.n_major,
         chosen=families.bandwidth,
-        plateaus=((flat.lowest, flat.highest),),
+        plateaus=tuple((one.lowest, one.highest) for one in plateaus(families.scan)),
     )
 
 
 def _cautions(
-    run: Run, times: dict[str, float], inside: NDArray[Any], class_errors: NDArray[Any]
+    run: Run,
+    times: dict[str, float],
+    loss: LossHistory,
+    inside: NDArray[Any],
+    class_errors: NDArray[Any],
 ) -> tuple[str, ...]:
     """Return what this run is too short, or too small, to show."""
     cautions = []
@@ -236,10 +241,16 @@ def _cautions(
             f"The network was trained for {run.file.training.epochs} epochs; the paper's needed "
             "about 100 to settle, on tens of thousands of structures."
         )
+    if loss.r2 is not None and loss.pca_r2 is not None and loss.r2 < loss.pca_r2:
+        cautions.append(
+            "Linear PCA with as many components reconstructs the held-out structures better than "
+            "this network: it has seen too few structures or too few steps. Trust the order of "
+            "the chart, not its details."
+        )
     outside = int((inside == 0).sum())
     if outside:
         cautions.append(
-            f"{outside:,} of {len(inside):,} snapshots lie outside the chart's own domain (mostly "
-            "stretched or melted shapes); they are counted in the family of the nearest centre."
+            f"{outside:,} of {len(inside):,} snapshots lie outside the chart's own domain; they "
+            "are counted in the family of the nearest centre."
         )
     return tuple(cautions)
