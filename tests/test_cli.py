@@ -155,9 +155,10 @@ def broken_files(folder: Path) -> None:
         (("project", "damaged.safetensors", "minima.extxyz"), "is damaged"),
         (("project", "half.safetensors", "minima.extxyz"), "damaged or cut short"),
         (("project", "minima.extxyz", "minima.extxyz"), "is not a nanochart chart"),
-        (("families", "c.safetensors", "--bandwidth", "1"), "give the structures to group, too"),
+        (("families", "c.safetensors", "--bandwidth", "1"), "need the structures to group"),
         (("quench", "minima.extxyz", "--potential", "Unobtainium"), "unknown potential"),
         (("quench", "minima.extxyz", "-o", "no/such/x.xyz"), "its folder does not exist"),
+        (("families", "c.safetensors", "minima.extxyz"), "give --output"),
         (("run", "none.toml"), "none.toml: cannot be read"),
     ],
 )
@@ -178,6 +179,27 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert told in messages[0]
     assert "Traceback" not in result.stderr
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_failed_quench_is_no_minimum(folder: Path) -> None:
+    frames = ase.io.read(folder / "minima.extxyz", ":2")
+    frames[1].info["converged"] = False
+    ase.io.write(folder / "failed.extxyz", frames)
+    told = nanochart(folder, "classify", "failed.extxyz")
+    assert "failed.extxyz: frame 1 is a quench that failed" in told.stderr
+    result = json.loads(
+        nanochart(folder, "classify", "failed.extxyz", "--skip-bad", "--json").stdout
+    )
+    assert (len(result["structures"]), result["skipped"]) == (1, 1)
+
+
+def test_hot_frames_are_quenched_on_the_way_to_the_chart(folder: Path, chart: Path) -> None:
+    arguments = ("project", chart.name, "hot.xyz", "--quench", "--workers", "1", "--json")
+    result = json.loads(nanochart(folder, *arguments, "-o", "hot.csv").stdout)
+    assert (result["structures"], result["failed quenches"]) == (12, 0)
+    assert result["outside"] < 6  # un-quenched, all of them lie outside
+    cold = json.loads(nanochart(folder, "project", chart.name, "hot.xyz", "--json").stdout)
+    assert cold["outside"] == 12
 
 
 @pytest.mark.parametrize("name", ["nan.xyz", "overlap.xyz", "sizes.xyz", "cut.xyz"])

@@ -77,8 +77,10 @@ def quench(
         "quenched.extxyz"
     ),
     potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
-    force_tolerance: Annotated[float, typer.Option(help="largest force component, eV/Å")] = 1e-3,
-    workers: Annotated[int, typer.Option(help="processes; 0: all cores")] = 0,
+    force_tolerance: Annotated[
+        float, typer.Option(min=1e-9, help="largest force component, eV/Å")
+    ] = 1e-3,
+    workers: Annotated[int, typer.Option(min=0, help="processes; 0: all cores")] = 0,
     species: Species = None,
     skip_bad: SkipBad = False,
     as_json: Json = False,
@@ -88,6 +90,7 @@ def quench(
     Example: `nanochart quench trajectory.xyz -o minima.extxyz`
     """
     if _is_run(files):
+        _refuse_options(potential, species, skip_bad, force_tolerance != 1e-3)
         _do_stages(files[0] / "run.toml", files[0], until="quench", as_json=as_json)
         return
     from nanochart.workflow.single import quench_files
@@ -163,6 +166,7 @@ def train(
     Example: `nanochart train minima.extxyz -o au90.safetensors`
     """
     if _is_run(files):
+        _refuse_options(species, skip_bad, epochs != 100, batch_size != 128, seed != 0)
         _do_stages(files[0] / "run.toml", files[0], until="train", as_json=as_json)
         return
     from nanochart.workflow.single import train_files
@@ -191,7 +195,7 @@ def families(
         float | None, typer.Option(help="of mean shift; default: from the plateau of the scan")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="chart to write; default: CHART itself")
+        Path | None, typer.Option("--output", "-o", help="chart to write the new families into")
     ] = None,
     species: Species = None,
     skip_bad: SkipBad = False,
@@ -200,10 +204,15 @@ def families(
     """List a chart's families, or find them anew among given structures.
 
     Examples: `nanochart families au90.safetensors`,
-    `nanochart families au90.safetensors minima.extxyz --bandwidth 1.5`
+    `nanochart families au90.safetensors minima.extxyz --bandwidth 1.5 -o fine.safetensors`
     """
     if _is_run([chart]):
-        _do_stages(chart / "run.toml", chart, until="families", as_json=as_json)
+        if files or output or bandwidth:
+            raise NanochartError(
+                f"{chart}: is a run folder, whose families follow its run file: set [families] "
+                f"there, or give {chart / 'chart.safetensors'} and an --output"
+            )
+        _do_stages(chart / "run.toml", chart, until="families", as_json=as_json, show=False)
         chart = chart / "chart.safetensors"
     from nanochart.workflow.single import families_of
 
@@ -231,6 +240,8 @@ def project(
         "projection.csv"
     ),
     quench: Annotated[bool, typer.Option(help="quench first: for hot frames")] = False,
+    potential: Annotated[str | None, typer.Option(help="RGL set; default: the chart's")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="quenching processes; 0: all cores")] = 0,
     species: Species = None,
     skip_bad: SkipBad = False,
     as_json: Json = False,
@@ -250,6 +261,8 @@ def project(
             files,
             output,
             quench_first=quench,
+            potential=potential,
+            n_workers=workers,
             species=species,
             skip_bad=skip_bad,
             progress=progress,
@@ -294,6 +307,7 @@ def _do_stages(
     redo: bool = False,
     as_json: bool = False,
     again: bool = False,
+    show: bool = True,
 ) -> None:
     """Do the stages of a run up to one of them; ``again`` does the last in any case."""
     from nanochart.workflow.config import parse_run_file, read_run_file
@@ -302,14 +316,20 @@ def _do_stages(
 
     text = read_run_file(run_file)
     checked = parse_run_file(text, where=str(run_file))
-    folder = output or Path(run_file.stem)
+    # A run folder holds a copy of its run file: that one goes on where it lies.
+    beside = (run_file.parent / "landscape").is_dir()
+    folder = output or (run_file.parent if beside else Path(run_file.stem))
     with open_run(folder, checked, text, STAGES, redo=redo) as opened:
         for stage in _up_to(STAGES, until):
             if opened.is_finished(stage.name) and not (again and stage.name == until):
                 say(f"{stage.name:<9} already done")
                 continue
-            with progress_of(stage.name) as progress:
-                record = opened.do(stage.name, progress)
+            try:
+                with progress_of(stage.name) as progress:
+                    record = opened.do(stage.name, progress)
+            except KeyboardInterrupt:
+                say("nanochart: stopped; the same command goes on from the last commit")
+                raise typer.Exit(130) from None
             say(f"{stage.name:<9} done in {record.seconds:.1f} s: {stage.does}")
         records = opened.records()
         page = opened.report_path if until == "report" else opened.folder
@@ -318,10 +338,14 @@ def _do_stages(
         "result": str(page),
         "stages": {name: record.__dict__ for name, record in records.items()},
     }
-    if as_json:
-        print(json.dumps(result))
-    else:
-        print(page)
+    if show:
+        print(json.dumps(result) if as_json else page)
+
+
+def _refuse_options(*given: object) -> None:
+    """Raise if options were given that a run takes from its run file."""
+    if any(given):
+        raise NanochartError("a run folder takes its settings from its run.toml: set them there")
 
 
 def _up_to(stages: tuple[Any, ...], until: str) -> Iterator[Any]:
@@ -370,9 +394,6 @@ def main() -> None:
     except NanochartError as error:
         say(f"nanochart: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("nanochart: stopped; the same command goes on from the last commit")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -159,6 +159,8 @@ def _problem(
             f"{path}: frame {frame} holds {', '.join(sorted(found))}, expected only {symbol}; "
             "if the file has types instead of elements, give --species"
         )
+    if not atoms.info.get("converged", True):
+        return f"{path}: frame {frame} is a quench that failed, no minimum"
     positions = atoms.get_positions()[None]
     if bad_frames(positions).any():
         try:

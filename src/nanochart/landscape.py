@@ -278,7 +278,7 @@ class Landscape:
         lengths = {"atom": self.n_atoms, "xyz": 3, **(sizes or {})}
         meanings = {"converged": _YES_NO, "inside": _YES_NO, **(flags or {})}
         folder = self.path / name
-        building = self.path / f".{name}.part"
+        building, leaving = self.path / f".{name}.part", self.path / f".{name}.old"
         with _clear_errors(self.path):
             shutil.rmtree(building, ignore_errors=True)
             group = zarr.open_group(building, mode="w", zarr_format=3)
@@ -293,9 +293,13 @@ class Landscape:
                     attributes=_cf_attributes(variable, meanings.get(variable_name, {})),
                 )
             group.update_attributes({**(attributes or {}), "committed": 0})
-            # The new group appears whole; a crash before this line leaves only a hidden folder.
-            shutil.rmtree(folder, ignore_errors=True)
+            # Old and new change places by renaming: a crash leaves the one, the other, or neither
+            # in view, and hidden folders that the next start removes.
+            shutil.rmtree(leaving, ignore_errors=True)
+            if folder.exists():
+                folder.rename(leaving)
             building.rename(folder)
+            shutil.rmtree(leaving, ignore_errors=True)
         return Group(self, name)
 
 

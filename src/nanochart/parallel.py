@@ -96,8 +96,9 @@ def map_ordered(
             yield pending.popleft().result()
     except BrokenExecutor as error:
         raise NanochartError(
-            f"a worker process died ({error}); there may be too little memory. "
-            "Run the same command again to go on from the last commit"
+            f"a worker process died ({error}); there may be too little memory, "
+            "or a calling script lacks its if __name__ == '__main__'. Run the same command again "
+            "to go on from the last commit"
         ) from None
     finally:
         for future in pending:

@@ -64,7 +64,7 @@ def progress_of(name: str) -> Iterator[Progress]:
         task = bars.add_task(name, total=None, figures="")
 
         def update(done: int, total: int, **figures: float) -> None:
-            bars.update(task, completed=done, total=total, figures=_written(figures))
+            bars.update(task, completed=done, total=total or None, figures=_written(figures))
 
         yield update
 
@@ -81,14 +81,15 @@ class _Lines:
         now = time.monotonic()
         if self._first is None:
             self._first = done
-        elif now - self._told < _QUIET and done < total:
+        elif now - self._told < _QUIET and done != total:
             return
         self._told = now
         work = done - self._first
         left = (now - self._begun) * (total - done) / work if work else float("nan")
         eta = f", ETA {left:.0f} s" if work and done < total else ""
         figures_text = f"  {_written(figures)}" if figures else ""
-        say(f"{self._name:<9} {done}/{total}{eta}{figures_text}")
+        of_all = f"/{total}" if total else ""
+        say(f"{self._name:<9} {done}{of_all}{eta}{figures_text}")
 
 
 def _written(figures: dict[str, float]) -> str:

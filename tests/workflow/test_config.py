@@ -196,3 +196,27 @@ def test_a_run_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         read_run_file(tmp_path / "latin.toml")
     (tmp_path / "good.toml").write_text(SMALL, encoding="utf-8")
     assert read_run_file(tmp_path / "good.toml") == SMALL
+
+
+def test_a_window_must_be_wide_enough_for_the_network() -> None:
+    from nanochart.chart.autoencoder import SHRINKAGE
+    from nanochart.workflow.config import FEWEST_BINS
+
+    assert FEWEST_BINS == SHRINKAGE + 1
+    with pytest.raises(NanochartError, match=r"descriptor\.window: must hold at least 78 bins"):
+        parse_run_file(
+            '[system]\nspecies = "Au"\nn_atoms = 38\n'
+            "[sampling]\ntemperatures = [300]\ncycles = 10\n"
+            "[descriptor]\nwindow = [40, 117]\n",
+            where="test",
+        )
+
+
+def test_a_bandwidth_must_be_wide_enough_for_the_grid() -> None:
+    with pytest.raises(NanochartError, match=r"descriptor\.bandwidth: must be at least two"):
+        parse_run_file(
+            '[system]\nspecies = "Au"\nn_atoms = 38\n'
+            "[sampling]\ntemperatures = [300]\ncycles = 10\n"
+            "[descriptor]\nbandwidth = 0.1\n",
+            where="test",
+        )

@@ -106,6 +106,8 @@ def test_snapshots_are_not_discarded_unasked(tmp_path: Path) -> None:
         do(tmp_path / "run", other_seed, *FIRST)
     with pytest.raises(NanochartError, match="fewer cycles"):
         do(tmp_path / "run", RUN_FILE.replace("cycles = 10", "cycles = 5"), *FIRST)
+    with pytest.raises(NanochartError, match="another commit_every"):
+        do(tmp_path / "run", RUN_FILE.replace("commit_every = 5", "commit_every = 10"), *FIRST)
     assert do(tmp_path / "run", other_seed, *FIRST, redo=True) == list(FIRST[1:])
 
 

@@ -25,6 +25,7 @@ from nanochart.sampling.rgl import Rgl, setfl_table
 
 Array = NDArray[np.float64]
 
+BOLTZMANN = 8.617333262e-5  # eV/K, CODATA 2018
 #: eV per (u Å²/ps²): LAMMPS' metal units.
 _EV_PER_MASS_VELOCITY_SQUARED = 1.0364269e-4
 #: Free room (Å) around the cluster; an atom that crosses it has evaporated.
@@ -264,8 +265,7 @@ class Engine:
 
     def thermal_velocities(self, temperature: float, rng: np.random.Generator) -> Array:
         """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
-        boltzmann = 8.617333262e-5  # eV/K
-        spread = np.sqrt(boltzmann * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED))
+        spread = np.sqrt(BOLTZMANN * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED))
         return rng.normal(scale=spread, size=(self.n_atoms, 3))
 
     def close(self) -> None:

@@ -19,13 +19,11 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
-from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.lammps import BOLTZMANN, engine_for
 from nanochart.sampling.rgl import Rgl
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-BOLTZMANN = 8.617333262e-5  # eV/K, CODATA 2018
 
 # What a random number is for, so that no two uses share a stream.
 _VELOCITIES, _MOTION, _SWAPS = range(3)

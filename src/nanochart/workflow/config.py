@@ -14,8 +14,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from nanochart.descriptor.rdf import PAPER_GRID
 from nanochart.errors import NanochartError
 
+#: What the network's convolutions need (chart.autoencoder, which would import torch).
+FEWEST_BINS = 78
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -51,7 +54,7 @@ class Sampling(_Section):
     starts: Literal["best", "motifs"] = Field(
         default="best",
         description="'best': every replica from the lowest seed, as in the literature; "
-        "'motifs': fcc, twin, Dh, … in turn, for short runs that want variety",
+        "'motifs': the best of every motif in turn, for short runs that want variety",
     )
     steps_per_cycle: Annotated[int, Field(ge=2, multiple_of=2)] = Field(
         default=50_000, description="MD steps between swap attempts; a snapshot is taken halfway"
@@ -118,7 +121,16 @@ class Descriptor(_Section):
     def _within_the_grid(cls, window: tuple[int, int] | None) -> tuple[int, int] | None:
         if window is not None and not 0 <= window[0] < window[1] <= 500:
             raise ValueError("must be two bins of 0 to 500, the first below the second")
+        if window is not None and window[1] - window[0] < FEWEST_BINS:
+            raise ValueError(f"must hold at least {FEWEST_BINS} bins: the network takes no fewer")
         return window
+
+    @field_validator("bandwidth")
+    @classmethod
+    def _wide_enough_for_the_grid(cls, bandwidth: float) -> float:
+        if bandwidth < 2 * PAPER_GRID.step:
+            raise ValueError(f"must be at least two grid steps, {2 * PAPER_GRID.step:.4f} Å")
+        return bandwidth
 
 
 class TrainingSection(_Section):

@@ -15,7 +15,7 @@ from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import find_families
 from nanochart.chart.judgement import linear_baseline, r_squared
 from nanochart.chart.training import TrainingSettings, train_autoencoder
-from nanochart.descriptor.rdf import RadialBasis, rdf_of_positions
+from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.files import write_text
 from nanochart.parallel import available_cores
@@ -71,7 +71,7 @@ def train(run: Run, progress: Progress) -> None:
         window=(int(attributes["window"][0]), int(attributes["window"][1])),
         species=run.file.system.species,
         n_atoms=run.file.system.n_atoms,
-        provenance={**provenance(run), "training": summary},
+        provenance={**provenance(run.file), "training": summary},
     )
     chart.save(run.chart_path)
     history = {name: np.asarray(v).tolist() for name, v in vars(training.history).items()}
@@ -108,10 +108,12 @@ def group_families(run: Run, progress: Progress) -> None:
     cvs = []
     for start, stop in unique.blocks(_BLOCK):
         cvs.append(chart.encode_rdf(unique.read("rdf", start, stop).astype(np.float64)))
-        progress(stop, unique.committed)
     section = run.file.families
     families, _ = find_families(
-        np.concatenate(cvs), bandwidth=section.bandwidth, minimum_size=section.minimum_size
+        np.concatenate(cvs),
+        bandwidth=section.bandwidth,
+        minimum_size=section.minimum_size,
+        progress=progress,
     )
     chart.with_families(families).save(run.chart_path)
 
@@ -122,7 +124,6 @@ def project(run: Run, progress: Progress) -> None:
     chart = load_chart(run.chart_path)
     assert chart.families is not None  # the stage before saw to it
     quenched, classes = run.landscape["quenched"], run.landscape["classes"]
-    basis = RadialBasis(chart.grid, chart.bandwidth, chart.window)
     n_rows, n_cvs = classes.committed, run.file.training.n_cvs
     group = run.landscape.start_group("chart", n_rows, chunk=_BLOCK, sizes={"cv": n_cvs})
     for start, stop in blocks(0, n_rows, _BLOCK):
@@ -134,7 +135,7 @@ def project(run: Run, progress: Progress) -> None:
         if good.any():
             positions = quenched.read("positions", start, stop)[good]
             points = chart.evaluate_rdf(
-                rdf_of_positions(positions, basis, threads=available_cores())
+                rdf_of_positions(positions, chart.basis, threads=available_cores())
             )
             cvs[good], errors[good], inside[good] = points.cvs, points.errors, points.inside
             # A training structure has a family even where it lies at the edge of the domain.

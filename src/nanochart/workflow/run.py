@@ -24,6 +24,7 @@ from nanochart.files import write_text
 from nanochart.landscape import Group, Landscape, create_landscape
 from nanochart.progress import Progress
 from nanochart.workflow.config import RunFile
+from nanochart.workflow.provenance import versions
 from nanochart.workflow.resources import PeakMemory
 
 
@@ -34,7 +35,7 @@ class Stage:
     Parameters
     ----------
     name
-        As printed, and as ``nanochart run --until NAME`` takes it.
+        As printed.
     does
         What it does, for the person watching.
     needs
@@ -132,7 +133,11 @@ class Run:
                 found.resize(n_rows)
                 return found
         return self.landscape.start_group(
-            group, n_rows, chunk=chunk, flags=flags, attributes={"fingerprint": wanted}
+            group,
+            n_rows,
+            chunk=chunk,
+            flags=flags,
+            attributes={"fingerprint": wanted, "versions": versions()},
         )
 
     def records(self) -> dict[str, StageRecord]:
@@ -158,14 +163,20 @@ class Run:
         if "snapshots" not in self.landscape:
             return
         snapshots = self.landscape["snapshots"]
-        same = snapshots.attributes.get("fingerprint") == self.fingerprint("sample", whole=False)
-        shrinks = snapshots.committed > self.n_snapshots
-        if snapshots.committed and (shrinks or not same):
-            changed = "fewer cycles" if same else "other system or sampling settings"
-            raise NanochartError(
-                f"{self.folder}: holds {snapshots.committed:,} snapshots, and this run file asks "
-                f"for {changed}; give another folder with --output, or --redo to discard them"
-            )
+        if "state" not in snapshots.attributes:
+            return  # not even the burn-in has begun
+        if snapshots.attributes.get("fingerprint") != self.fingerprint("sample", whole=False):
+            changed = "other system or sampling settings"
+        elif snapshots.chunk != self.chunk:
+            changed = "another commit_every"
+        elif snapshots.committed > self.n_snapshots:
+            changed = "fewer cycles"
+        else:
+            return
+        raise NanochartError(
+            f"{self.folder}: holds {snapshots.committed:,} snapshots, and this run file asks for "
+            f"{changed}; give another folder with --output, or --redo to discard them"
+        )
 
     @property
     def n_snapshots(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.errors import NanochartError
 from nanochart.landscape import Group
 from nanochart.parallel import workers
 from nanochart.progress import Progress
@@ -40,7 +42,12 @@ def seed(run: Run, progress: Progress) -> None:
     found = []
     for done, motif in enumerate(MOTIFS):
         progress(done, len(MOTIFS))
-        found += seed_clusters(engine, motifs=(motif,))
+        with contextlib.suppress(NanochartError):  # a small size may not carry every motif
+            found += seed_clusters(engine, motifs=(motif,))
+    if not found:
+        raise NanochartError(
+            f"no seed cluster of {run.file.name} could be quenched; check potential and n_atoms"
+        )
     found.sort(key=lambda seed: seed.energy)
     group = run.landscape.start_group(
         "seeds",

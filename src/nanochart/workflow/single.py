@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +105,7 @@ def quench_files(
             yield from _frames(found, path, block)
             done += len(block.frames)
             failed += int((~found.converged).sum())
-            progress(done, done, failed=failed)
+            progress(done, 0, failed=failed)
 
     with workers(n_workers) as executor:
         blocks = iter(source)
@@ -217,15 +219,16 @@ def families_of(
 
     chart = load_chart(chart_path)
     if files:
-        target = output or chart_path
-        _check_output(target)
+        if output is None:
+            raise NanochartError("families found anew need a chart to go into: give --output")
+        _check_output(output)
         source = _Source(files, species=species, n_atoms=chart.n_atoms, skip_bad=skip_bad)
         positions, _ = source.all_positions()
         families, _ = find_families(chart.transform(positions), bandwidth=bandwidth)
         chart = chart.with_families(families)
-        chart.save(target)
-    elif bandwidth is not None:
-        raise NanochartError("--bandwidth: give the structures to group, too")
+        chart.save(output)
+    elif bandwidth is not None or output is not None:
+        raise NanochartError("new families need the structures to group: give them, too")
     return [
         {"id": one.id, "size": one.size, "centre": list(one.centre), "name": one.name}
         for one in chart.families or ()
@@ -238,6 +241,8 @@ def project_files(
     output: Path,
     *,
     quench_first: bool,
+    potential: str | None,
+    n_workers: int,
     species: str | None,
     skip_bad: bool,
     progress: Progress,
@@ -250,27 +255,44 @@ def project_files(
     source = _Source(
         files, species=species or chart.species, n_atoms=chart.n_atoms, skip_bad=skip_bad
     )
-    counts = {"structures": 0, "outside": 0}
-    n_cvs = chart.model.n_cvs
-    header = ("file", "frame", *(f"cv{i + 1}" for i in range(n_cvs)), "family", "inside", "error")
-    write_csv(output, header, _projected(chart, source, quench_first, counts, progress))
+    counts = {"structures": 0, "outside": 0, "failed quenches": 0}
+    place = (f"cv{i + 1}" for i in range(chart.model.n_cvs))
+    header = ("file", "frame", *place, "family", "inside", "error", "converged")
+    with contextlib.ExitStack() as stack:
+        minima_of = None
+        if quench_first:
+            minima_of = functools.partial(
+                quench,
+                # The landscape that the chart is of, if it is known.
+                potential=potential or chart.provenance.get("potential"),
+                species=chart.species,
+                executor=stack.enter_context(workers(n_workers)),
+            )
+        write_csv(output, header, _projected(chart, source, minima_of, counts, progress))
     return {**counts, "skipped": source.skipped, "output": str(output)}
 
 
 def _projected(
-    chart: Chart, source: _Source, quench_first: bool, counts: dict[str, int], progress: Progress
+    chart: Chart,
+    source: _Source,
+    minima_of: Callable[[NDArray[np.float64]], Minima] | None,
+    counts: dict[str, int],
+    progress: Progress,
 ) -> Iterator[tuple[Any, ...]]:
     """Yield a row of the table for each structure."""
     for path, block in source:
-        positions = block.positions
-        if quench_first:
-            positions = quench(positions, species=block.species).positions
+        positions, converged = block.positions, np.ones(len(block.frames), dtype=bool)
+        if minima_of is not None:
+            minima = minima_of(positions)
+            positions, converged = minima.positions, minima.converged
         points = chart.evaluate(positions)
-        for frame, cvs, family, inside, error in zip(
-            block.frames, points.cvs, points.families, points.inside, points.errors, strict=True
-        ):
-            place = (f"{value:.6g}" for value in cvs)
-            yield (path, frame, *place, family, int(inside), f"{error:.6g}")
+        # What was not quenched is no minimum: it has a place, but no family.
+        families = np.where(converged, points.families, -1)
+        for i, frame in enumerate(block.frames):
+            place = (f"{value:.6g}" for value in points.cvs[i])
+            judged = (families[i], int(points.inside[i]), f"{points.errors[i]:.6g}")
+            yield (path, frame, *place, *judged, int(converged[i]))
         counts["structures"] += len(block.frames)
         counts["outside"] += int((~points.inside).sum())
-        progress(counts["structures"], counts["structures"])
+        counts["failed quenches"] += int((~converged).sum())
+        progress(counts["structures"], 0)

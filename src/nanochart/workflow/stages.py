@@ -92,6 +92,8 @@ def sample(
     n_atoms: int,
     *,
     folder: str | os.PathLike[str],
+    potential: str = "",
+    workers: int = 1,
     progress: Progress = silent,
     **sampling: Any,
 ) -> Landscape:
@@ -105,6 +107,11 @@ def sample(
         The cluster.
     folder
         Where to work; made if it is not there.
+    potential
+        RGL parameter set; by default the element's.
+    workers
+        Processes. More than one needs a script that starts under ``if __name__ == "__main__":``,
+        since each of them imports it.
     progress
         Called during every stage.
     **sampling
@@ -120,7 +127,11 @@ def sample(
     NanochartError
         A setting is wrong, or the folder belongs to another run.
     """
-    values = {"system": {"species": species, "n_atoms": n_atoms}, "sampling": sampling}
+    values = {
+        "system": {"species": species, "n_atoms": n_atoms, "potential": potential},
+        "sampling": sampling,
+        "resources": {"workers": workers},
+    }
     text = as_toml(values)
     file = parse_run_file(text, where="sample()")
     with open_run(Path(folder), file, text, STAGES) as run:

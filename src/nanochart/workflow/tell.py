@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.mean_shift import plateaus
-from nanochart.descriptor.rdf import RadialBasis
 from nanochart.progress import Progress
 from nanochart.show.content import (
     FamilyRow,
@@ -83,7 +82,7 @@ def report_content(run: Run) -> ReportContent:
         snapshot_classes=codes[good],
         snapshot_temperatures=place[good],
         unique_classes=codes[rows],
-        rdf_grid=RadialBasis(chart.grid, chart.bandwidth, chart.window).points,
+        rdf_grid=chart.basis.points,
         rdf=unique.read("rdf"),
         cvs=_three_columns(points.read("cvs")[rows]),
         family_ids=points.read("family")[rows],
@@ -103,7 +102,7 @@ def report_content(run: Run) -> ReportContent:
         loss=loss,
         scan=_scan(chart),
         cautions=_cautions(run, times, loss, points.read("inside")[good], errors["class"]),
-        provenance=provenance(run),
+        provenance=provenance(run.file),
         timings=tuple(
             StageTiming(name, record.seconds, record.peak_memory or None)
             for name, record in run.records().items()
