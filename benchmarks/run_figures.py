@@ -50,6 +50,7 @@ def figures(folder: Path) -> dict[str, object]:
         "lowest_energy": float(content.energies.min()),
         "loss": {key: summary[key] for key in summary if key not in ("history", "settings")},
         "epochs": len(summary["history"]["validation_loss"]),
+        "median_epoch_seconds": float(np.median(summary["history"]["seconds"])),
         "batch_size": summary["settings"]["batch_size"],
         "last_validation_losses": [round(x, 5) for x in summary["history"]["validation_loss"][-5:]],
         "families": len(families),

@@ -137,6 +137,7 @@ def long_run(run: dict[str, Any]) -> str:
     sizes = ", ".join(str(size) for size in run["sizes_of_major_families"])
     kept = run["ns_per_replica"] - run["burn_in_ns"]
     acceptance = run["swap_acceptance"]
+    epoch = run["median_epoch_seconds"]
     return f"""\
 ## A longer run of Au90
 
@@ -147,7 +148,9 @@ python benchmarks/run_figures.py au90-long benchmarks/results/au90-long.json
 
 {machine(run)} One run, its only attempt counted, {kept:g} ns a replica after
 {run["burn_in_ns"]:g} ns of burn-in; {run["snapshots"]:,} snapshots, {run["failed_quenches"]}
-quenches failed. The machine was shared with other work, so its times are upper bounds.
+quenches failed. The machine was shared with other work, so its times are upper bounds; the
+training was stopped and resumed, so its row is that of the last session alone (an epoch took
+{epoch:.0f} s in the median).
 {SAMPLED_BEFORE}
 
 **It is not in equilibrium.** The paper's replicas ran for 1 to 2 µs, {1400 / kept:.0f} times as

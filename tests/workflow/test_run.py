@@ -146,6 +146,14 @@ def test_from_a_run_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyP
     page = Path("tiny/report.html").read_text()
     assert "Au20" in page
     assert "not in equilibrium" in page
+    text = Path("tiny/run.toml").read_text()
+    for epochs in (3, 2):  # on from where it was, and anew
+        Path("tiny/run.toml").write_text(text.replace("epochs = 2", f"epochs = {epochs}"))
+        again = CliRunner().invoke(app, ["train", "tiny", "--json"], catch_exceptions=False)
+        assert again.exit_code == 0, again.output
+        history = json.loads(Path("tiny/training.json").read_text())["history"]
+        assert len(history["validation_loss"]) == epochs
+    CliRunner().invoke(app, ["run", "tiny/run.toml"], catch_exceptions=False)
     chart = open_landscape("tiny")["chart"]
     assert chart.read("cvs").shape == (40, 3)
     assert (chart.read("family") >= 0).all()

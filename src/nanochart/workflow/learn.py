@@ -46,7 +46,7 @@ def train(run: Run, progress: Progress) -> None:
         inputs,
         settings,
         checkpoint=_checkpoint(run),
-        log=run.folder / "training.csv",
+        log=_log(run),
         progress=progress,
         threads=run.file.resources.threads or available_cores(),
     )
@@ -83,16 +83,24 @@ def train(run: Run, progress: Progress) -> None:
 def _checkpoint(run: Run) -> Path:
     """Return where this training's checkpoints go; those of other settings or data are removed.
 
-    The number of epochs is not part of the name: more of them continue a training.
+    The number of epochs is not part of the name: more of them continue a training. Fewer begin
+    it anew, for a checkpoint knows no way back.
     """
     settings = run.file.training.model_dump(mode="json", exclude={"epochs"})
     identity = json.dumps([run.fingerprint("unique"), settings], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     path = run.folder / f"checkpoint-{digest}.safetensors"
+    log = _log(run)
+    epochs_done = len(log.read_text(encoding="utf-8").splitlines()) - 1 if log.exists() else 0
     for old in run.folder.glob("checkpoint-*.safetensors"):
-        if old != path:
+        if old != path or epochs_done > run.file.training.epochs:
             old.unlink()
     return path
+
+
+def _log(run: Run) -> Path:
+    """Return where the losses are written as they come, a line an epoch."""
+    return run.folder / "training.csv"
 
 
 def _use_all_threads() -> None:
