@@ -14,6 +14,7 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.spatial.distance import pdist
 
 from nanochart.errors import NanochartError
 from nanochart.formats import Block, read_structures, write_csv, write_extxyz
@@ -280,3 +281,28 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_other(
     assert [one.name for one in tmp_path.iterdir()] == [what] * there_before
     if there_before:
         assert path.read_text() == "what was there"
+
+
+@given(shift=hnp.arrays(np.float64, 3, elements=st.floats(-60, 60)))
+@settings(max_examples=20, deadline=None)
+def test_a_cluster_across_the_cell_s_faces_is_put_together(
+    shift: np.ndarray, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # 18 Å of cluster in a skewed cell of some 30 Å, wherever it drifted: all distances come back.
+    cell = np.array([[30.0, 0, 0], [4.0, 29.0, 0], [0, 3.0, 31.0]])
+    whole = np.random.default_rng(1).uniform(0, 18, (20, 3))
+    atoms = Atoms("Au20", positions=whole + shift, cell=cell, pbc=True)
+    atoms.wrap()
+    path = tmp_path_factory.mktemp("wrapped") / "wrapped.extxyz"
+    ase.io.write(path, atoms)
+    (block,) = read_structures(path)
+    # Lengths read back to the file's 1e-8 Å.
+    assert np.allclose(pdist(block.positions[0]), pdist(whole), atol=1e-6)
+
+
+def test_a_cluster_in_an_open_cell_stays_as_it_is(tmp_path: Path) -> None:
+    positions = structures(1)
+    atoms = Atoms("Au6", positions=positions[0], cell=[5.0, 5.0, 5.0], pbc=False)
+    ase.io.write(tmp_path / "open.extxyz", atoms)
+    (block,) = read_structures(tmp_path / "open.extxyz")
+    assert np.allclose(block.positions, positions)

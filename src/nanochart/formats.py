@@ -56,7 +56,8 @@ def read_structures(
     Parameters
     ----------
     path
-        Any file ASE reads: xyz, extxyz, LAMMPS dump, .traj, POSCAR, …
+        Any file ASE reads: xyz, extxyz, LAMMPS dump, .traj, POSCAR, … A cluster that lies across
+        the faces of a periodic cell is put together again.
     species
         Chemical symbol of all atoms; for files that hold only types (LAMMPS dumps), or to check.
     n_atoms
@@ -88,6 +89,8 @@ def read_structures(
         if len(atoms):
             symbol = symbol or atoms.get_chemical_symbols()[0]
             size = size or len(atoms)
+        if atoms.pbc.any() and atoms.cell.rank == 3 and np.isfinite(atoms.positions).all():
+            atoms = _whole(atoms)
         problem = _problem(atoms, symbol, size, told=species is not None, path=path, frame=frame)
         if problem and not skip_bad:
             raise NanochartError(problem)
@@ -141,6 +144,23 @@ def _dump_frames(path: Path) -> Iterator[Atoms]:
                 yield from iread(io.StringIO("".join(lines)), ":", "lammps-dump-text")
                 lines = []
             lines.append(line)
+
+
+def _whole(atoms: Atoms) -> Atoms:
+    """Return a cluster that lies across the faces of a periodic cell in one piece.
+
+    Along each periodic direction the cell is cut open where it is emptiest.
+    """
+    fractions = atoms.get_scaled_positions(wrap=False)
+    for axis in np.flatnonzero(atoms.pbc & (np.ptp(fractions, axis=0) > 0.5)):
+        wrapped = fractions[:, axis] % 1.0
+        places = np.sort(wrapped)
+        gaps = np.diff(places, append=places[0] + 1.0)
+        after_widest = places[(int(gaps.argmax()) + 1) % len(places)]
+        fractions[:, axis] = (wrapped - after_widest) % 1.0
+    whole: Atoms = atoms.copy()
+    whole.set_scaled_positions(fractions)
+    return whole
 
 
 def _problem(
