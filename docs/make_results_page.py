@@ -115,7 +115,8 @@ python benchmarks/run_figures.py au90-quick benchmarks/results/au90-quick.json
 ```
 
 {machine(run)} No other heavy job was running. The stages before the training were timed in a
-first session, which trained for 30 epochs (loss 0.0107); the rest in a second one, with 60. {run["snapshots"]:,} snapshots, {run["failed_quenches"]}
+first session, which trained for 30 epochs (loss 0.0107); the rest in a second one, with 60.
+{run["snapshots"]:,} snapshots, {run["failed_quenches"]}
 quenches failed, {run["unique"]:,} unique structures, {run["families"]} families
 ({run["major_families"]} major); a page of {run["page_kilobytes"]} kB.
 
@@ -179,7 +180,8 @@ two attempts this is the second: the first went on to 82 epochs and a best valid
 0.0070 (seen in its log), but its weights were lost to a mistake of the operator's, and no time was
 left to repeat it. The paper reports 0.0029 on 49,016 structures; a min–max scaled loss depends on
 the sample, so the two compare in size only. With so few steps linear PCA reconstructs better than
-the network: this chart orders structures, but is not yet what the paper's protocol gives. Last validation losses: {run["last_validation_losses"]}.
+the network: this chart orders structures, but is not yet what the paper's protocol gives.
+Last validation losses: {run["last_validation_losses"]}.
 
 Mean shift at a bandwidth of {run["bandwidth"]:.3f} (the plateau of the scan) finds
 {run["families"]} families, {run["major_families"]} of them major (at least {run["minimum_size"]}
