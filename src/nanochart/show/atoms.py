@@ -1,0 +1,126 @@
+"""Pictures of clusters: shaded spheres with depth, whole or cut open, as arrays of pixels.
+
+Every sphere is cast pixel by pixel into a depth buffer, so that touching atoms meet in the right
+curves and no order of drawing matters. No graphics library is needed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanochart.structure.cna import Environment
+
+#: Atoms as in the paper's Fig. 4: fcc green, hcp red, all others white; five-fold ones are set off.
+ENVIRONMENT_COLOURS = {
+    Environment.FCC: (0.18, 0.65, 0.30),
+    Environment.HCP: (0.85, 0.20, 0.15),
+    Environment.FIVE_FOLD_AXIS: (0.15, 0.40, 0.85),
+    Environment.ICOSAHEDRON_CENTRE: (0.95, 0.65, 0.10),
+}
+_OTHER_COLOUR = (0.92, 0.92, 0.92)
+_LIGHT = np.array([-0.35, 0.45, 0.82])  # from the upper left, in front
+_AMBIENT = 0.38
+# Atoms further back are drawn paler by this much, over the depth of the cluster.
+_FOG = 0.35
+
+
+def environment_colours(codes: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return the colour (n_atoms, 3), RGB from 0 to 1, of atoms by their environment."""
+    table = np.full((max(Environment) + 1, 3), _OTHER_COLOUR)
+    for environment, colour in ENVIRONMENT_COLOURS.items():
+        table[environment] = colour
+    return np.asarray(table[codes])
+
+
+def rotation_showing(
+    direction: NDArray[np.float64], *, along: bool, positions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the rotation whose rows are the picture's right, up and towards the viewer.
+
+    Parameters
+    ----------
+    direction
+        Shape (3,): what the structure is shown by; zeros take the structure's longest direction.
+    along
+        Look along it (a five-fold axis); otherwise it points up (the normal of planes).
+    positions
+        Shape (n_atoms, 3), Å; their longest direction settles what ``direction`` leaves open.
+    """
+    centred = positions - positions.mean(axis=0)
+    principal = np.linalg.eigh(centred.T @ centred)[1].T[::-1]  # rows, the longest first
+    if not direction.any():
+        direction, along = principal[0], False
+    one = direction / np.linalg.norm(direction)
+    # Of the two longest directions the one that lies less along it.
+    side = principal[int(abs(principal[0] @ one) > abs(principal[1] @ one))]
+    side = side - (side @ one) * one
+    side /= np.linalg.norm(side)
+    third = np.cross(one, side)
+    rows = (side, -third, one) if along else (side, one, np.cross(side, one))
+    rotation = np.array(rows)
+    if np.linalg.det(rotation) < 0.0:  # a mirrored picture would swap left and right
+        rotation[0] = -rotation[0]
+    return rotation
+
+
+def picture(
+    positions: NDArray[np.float64],
+    colours: NDArray[np.float64],
+    *,
+    rotation: NDArray[np.float64],
+    radius: float,
+    pixels: int = 200,
+    cut: bool = False,
+    extent: float | None = None,
+) -> NDArray[np.uint8]:
+    """Return a picture of a cluster, shape (pixels, pixels, 3), on white.
+
+    Parameters
+    ----------
+    positions, colours
+        Shape (n_atoms, 3): Å, and RGB from 0 to 1.
+    rotation
+        Rows: right, up and towards the viewer (``rotation_showing``).
+    radius
+        Of the spheres, Å; half a bond lets them touch.
+    cut
+        Leave out what lies in front of the plane through the centroid: a cross-section.
+    extent
+        Half the width of the picture, Å; by default the cluster fills it.
+    """
+    seen = (positions - positions.mean(axis=0)) @ rotation.T  # (n_atoms, 3)
+    if extent is None:
+        extent = float(np.abs(seen[:, :2]).max()) + radius
+    if cut:
+        # A layer that the plane runs through stays whole.
+        keep = seen[:, 2] < 0.6 * radius
+        seen, colours = seen[keep], colours[keep]
+    scale = pixels / (2.0 * extent)
+    depth = np.full((pixels, pixels), -np.inf)
+    image = np.ones((pixels, pixels, 3))
+    if not len(seen):
+        return np.full((pixels, pixels, 3), 255, dtype=np.uint8)
+    nearest, farthest = seen[:, 2].max() + radius, seen[:, 2].min()
+    for (x, y, z), colour in zip(seen, colours, strict=True):
+        column, row = (x + extent) * scale, (extent - y) * scale
+        reach = int(radius * scale) + 1
+        rows = np.arange(max(0, int(row) - reach), min(pixels, int(row) + reach + 2))
+        columns = np.arange(max(0, int(column) - reach), min(pixels, int(column) + reach + 2))
+        if not rows.size or not columns.size:
+            continue
+        right = (columns[None, :] + 0.5 - column) / (scale * radius)
+        up = (row - rows[:, None] - 0.5) / (scale * radius)
+        rest = 1.0 - right**2 - up**2
+        towards = np.sqrt(np.clip(rest, 0.0, None))
+        height = z + radius * towards
+        window = np.ix_(rows, columns)
+        visible = (rest > 0.0) & (height > depth[window])
+        shade = right * _LIGHT[0] + up * _LIGHT[1] + towards * _LIGHT[2]
+        light = _AMBIENT + (1.0 - _AMBIENT) * np.clip(shade, 0.0, 1.0)
+        light *= np.where(rest < 0.08, 0.45, 1.0)  # a dark rim sets touching atoms apart
+        fog = _FOG * (nearest - height) / max(nearest - farthest, 1e-9)
+        pixel = light[..., None] * colour * (1.0 - fog[..., None]) + fog[..., None]
+        image[window] = np.where(visible[..., None], pixel, image[window])
+        depth[window] = np.where(visible, height, depth[window])
+    return np.asarray(np.round(255.0 * np.clip(image, 0.0, 1.0)), dtype=np.uint8)
