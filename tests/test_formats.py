@@ -6,11 +6,13 @@ import csv
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -306,3 +308,143 @@ def test_a_cluster_in_an_open_cell_stays_as_it_is(tmp_path: Path) -> None:
     ase.io.write(tmp_path / "open.extxyz", atoms)
     (block,) = read_structures(tmp_path / "open.extxyz")
     assert np.allclose(block.positions, positions)
+
+
+ALLOY = ("Ag", "Cu", "Cu", "Ag", "Ag", "Cu")
+
+
+@pytest.mark.parametrize("suffix", ["extxyz", "traj", "dump"])
+def test_an_alloy_is_read_where_it_may_be(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"alloy.{suffix}"
+    positions = structures(5)
+    if suffix == "dump":
+        order = np.array([3, 1, 2, 5, 4, 0])
+        text = dump(positions, element="Ag", order=order).replace("2 1 Ag", "2 1 Cu")
+        path.write_text(text.replace("3 1 Ag", "3 1 Cu").replace("6 1 Ag", "6 1 Cu"))
+    else:
+        ase.io.write(path, [Atoms(ALLOY, positions=one) for one in positions])
+    blocks = list(read_structures(path, alloys=True, block=2))
+    assert np.allclose(joined(blocks)[0], positions, atol=1e-8)
+    assert {block.symbols for block in blocks} == {ALLOY}
+    with pytest.raises(NanochartError, match="alloy: holds Ag, Cu, expected only one element"):
+        _ = blocks[0].species
+    with pytest.raises(NanochartError, match="frame 0 holds Ag, Cu, expected only Ag"):
+        list(read_structures(path))
+    with pytest.raises(NanochartError, match="frame 0 holds Ag, Cu, expected only Cu"):
+        list(read_structures(path, species="Cu", alloys=True))
+
+
+def test_one_element_is_read_alike_where_alloys_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "gold.traj"
+    ase.io.write(path, frames(structures(3)))
+    for alloys in (True, False):
+        (block,) = read_structures(path, alloys=alloys)
+        assert (block.species, block.symbols) == ("Au", ("Au",) * 6)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "remedy"),
+    [(("Ag", "Cu", "Ag", "Cu", "Ag", "Cu"), "sort"), (("Ag", "Cu", "Ag", *ALLOY[3:]), "split")],
+)
+def test_an_alloy_whose_atoms_are_in_another_order_is_a_bad_frame(
+    symbols: tuple[str, ...], remedy: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "sorted.traj"
+    positions = structures(4)
+    written = [Atoms(ALLOY, positions=one) for one in positions]
+    written[2] = Atoms(symbols, positions=positions[2])
+    ase.io.write(path, written)
+    told = rf"sorted\.traj: frame 2, atom 2 is Ag, in frame 0 it is Cu: {remedy}"
+    with pytest.raises(NanochartError, match=told):
+        list(read_structures(path, alloys=True))
+    assert joined(list(read_structures(path, alloys=True, skip_bad=True)))[1:] == ([0, 1, 3], 1)
+
+
+def test_types_are_no_elements_of_an_alloy(tmp_path: Path) -> None:
+    path = tmp_path / "types.dump"
+    text = dump(structures(2), order=np.arange(6)).replace("\n2 1 ", "\n2 2 ")
+    path.write_text(text)
+    with pytest.raises(NanochartError, match="frame 0 holds types instead of elements"):
+        list(read_structures(path, alloys=True))
+    (block,) = read_structures(path, species="Pt", alloys=True)
+    assert block.symbols == ("Pt",) * 6
+
+
+def test_a_crystal_that_fills_its_cell_is_a_bad_frame(tmp_path: Path) -> None:
+    path = tmp_path / "bulk.extxyz"
+    crystal = bulk("Au", cubic=True).repeat(2)
+    cluster = Atoms(crystal.symbols, crystal.positions, cell=[20.0] * 3, pbc=True)
+    ase.io.write(path, [cluster, crystal, cluster])
+    told = r"bulk\.extxyz: frame 1 fills its periodic cell: not a cluster"
+    with pytest.raises(NanochartError, match=told):
+        list(read_structures(path))
+    assert joined(list(read_structures(path, skip_bad=True)))[1:] == ([0, 2], 1)
+
+
+@settings(max_examples=5, deadline=None)
+@given(positions=clusters)
+def test_columns_are_written_beside_the_positions(
+    positions: np.ndarray, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("formats") / "out.extxyz"
+    columns = {
+        "environment": np.arange(6, dtype=np.int8),
+        "n_bonds": np.arange(6, dtype=np.uint8),
+        "is_surface": np.arange(6) % 2 == 0,
+        "strain": np.linspace(-0.5, 0.5, 6),
+        "axis": np.arange(18).reshape(6, 3) / 8.0,
+        "place": np.array(["facet", "edge", "corner", "tip", "facet", "é"]),
+    }
+    every = [(positions[0], {"frame": 0}, columns), (positions[1], {"frame": 1})]
+    write_extxyz(path, every, ALLOY)
+    first, second = ase.io.read(path, ":")
+    assert tuple(first.symbols) == tuple(second.symbols) == ALLOY
+    assert np.allclose([first.positions, second.positions], positions[:2], rtol=0, atol=1e-8)
+    assert set(first.arrays) == {"numbers", "positions", *columns}
+    assert set(second.arrays) == {"numbers", "positions"}
+    for name, values in columns.items():
+        if values.dtype.kind == "f":
+            assert np.allclose(first.arrays[name], values, rtol=0, atol=1e-8)
+        else:
+            assert first.arrays[name].tolist() == values.tolist()
+
+
+def test_columns_are_seen_by_ovito(
+    require_oracle: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    ovito_io = require_oracle("ovito.io")
+    path = tmp_path / "out.extxyz"
+    environment = np.array([1, 2, 1, 0, 5, 11])
+    write_extxyz(path, [(SITES[:6], {}, {"environment": environment})], ALLOY)
+    particles = ovito_io.import_file(path).compute().particles
+    assert np.allclose(particles.positions, SITES[:6])
+    assert particles["environment"][...].tolist() == environment.tolist()
+    types = particles.particle_types
+    assert tuple(types.type_by_id(one).name for one in types[...]) == ALLOY
+
+
+@pytest.mark.parametrize(
+    ("columns", "species", "told"),
+    [
+        ({"strain": np.zeros(5)}, "Au", r"column strain has shape \(5,\), expected \(6,\) or"),
+        ({"strain": np.zeros((6, 2, 2))}, "Au", r"column strain has shape \(6, 2, 2\)"),
+        ({"strain": np.zeros((6, 0))}, "Au", r"column strain has shape \(6, 0\)"),
+        ({"strain": 1.0}, "Au", r"column strain has shape \(\)"),
+        ({"positions": np.zeros((6, 3))}, "Au", "no column can be named 'positions'"),
+        ({"two words": np.zeros(6)}, "Au", "no column can be named 'two words'"),
+        ({"a:R:1": np.zeros(6)}, "Au", "no column can be named 'a:R:1'"),
+        ({"place": np.array(["(111) facet"] * 6)}, "Au", "column place has words that are empty"),
+        ({"place": np.array([""] * 6)}, "Au", "column place has words that are empty or hold"),
+        ({"z": np.zeros(6, dtype=complex)}, "Au", "column z holds neither numbers, bools nor"),
+        ({}, ("Au", "Ag"), "2 chemical symbols for 6 atoms"),
+    ],
+)
+def test_a_column_the_format_cannot_hold_is_named_and_nothing_written(
+    columns: dict[str, np.ndarray], species: object, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.extxyz"
+    every = [(SITES[:6], {}), (SITES[:6], {}, columns)] if columns else [(SITES[:6], {})]
+    number = len(every) - 1
+    with pytest.raises(NanochartError, match=rf"out\.extxyz: frame {number}: {told}"):
+        write_extxyz(path, every, species)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nanochart.descriptor.rdf import rdf
     from nanochart.landscape import open_landscape
     from nanochart.sampling.quench import quench
-    from nanochart.structure.classes import classify
+    from nanochart.structure.description import classify
     from nanochart.workflow.stages import sample
 
 __version__ = version("nanochart")
@@ -38,7 +38,7 @@ __all__ = [
 
 _HOME = {
     "Chart": "nanochart.chart.chart",
-    "classify": "nanochart.structure.classes",
+    "classify": "nanochart.structure.description",
     "find_families": "nanochart.chart.families",
     "load_chart": "nanochart.chart.chart",
     "open_landscape": "nanochart.landscape",

@@ -42,6 +42,8 @@ SkipBad = Annotated[
     bool,
     typer.Option("--skip-bad", help="leave out and count unusable frames"),
 ]
+#: Rows of a table printed at most.
+_SHOWN = 40
 Files = Annotated[list[Path], typer.Argument(help="structure files ASE reads, or a run folder")]
 
 
@@ -113,36 +115,48 @@ def quench(
 def classify(
     files: Files,
     cutoff: Annotated[
-        float | None, typer.Option(help="neighbour cut-off, Å; default: from the metal's r0")
+        str | None,
+        typer.Option(help="neighbour cut-off, Å, or 'adaptive'; default: from the metal's r0"),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="write every structure's class here")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="write everything measured here, a row a structure")
+    ] = None,
+    extxyz: Annotated[
+        Path | None, typer.Option(help="write the structures with their atoms' environments here")
+    ] = None,
+    potential: Annotated[
+        str | None, typer.Option(help="RGL set of the energies; default: the element's")
+    ] = None,
     species: Species = None,
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Say what quenched structures are: Dh, Ih, Twin, Fcc, Mix or Amorphous.
+    """Say in words what quenched structures are: class, planes, axes, defects.
 
-    Example: `nanochart classify minima.extxyz`
+    Classes are Dh, Ih, Twin, Fcc, Mix and Amorphous; names such as "2:1 fcc with one hcp plane"
+    follow from what was measured. `--extxyz` is for OVITO and ASE. Of a run folder, the unique
+    minima are described.
+
+    Example: `nanochart classify minima.extxyz --csv words.csv`
     """
-    from nanochart.workflow.single import classify_files
+    from nanochart.workflow.classify import Classifier, classify_files
 
-    result = classify_files(files, cutoff=cutoff, species=species, skip_bad=skip_bad, table=csv)
+    with progress_of("classify") as progress:
+        classifier = Classifier(
+            files,
+            cutoff=_cutoff(cutoff),
+            potential=potential,
+            species=species,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+        result = classify_files(
+            classifier, table=csv, extxyz=extxyz, keep=None if as_json else _SHOWN
+        )
     if as_json:
         print(json.dumps(result))
         return
-    shown = result["structures"][:40]
-    print_table(
-        "structures" if len(shown) == len(result["structures"]) else "the first 40 structures",
-        ("file", "frame", "class"),
-        [(one["file"], one["frame"], one["class"]) for one in shown],
-    )
-    total = max(1, len(result["structures"]))
-    print_table(
-        "composition",
-        ("class", "structures", "%"),
-        [(name, n, f"{100 * n / total:.1f}") for name, n in result["composition"].items()],
-    )
-    _tell_skipped(result["skipped"])
+    _print_classification(result)
 
 
 @app.command()
@@ -224,9 +238,16 @@ def families(
         return
     print_table(
         f"{len(rows)} families",
-        ("family", "structures", "centre", "name"),
+        ("family", "structures", "centre", "group", "agree", "name"),
         [
-            (row["id"], row["size"], " ".join(f"{x:.3f}" for x in row["centre"]), row["name"])
+            (
+                row["id"],
+                row["size"],
+                " ".join(f"{x:.3f}" for x in row["centre"]),
+                row["macro_family"],
+                f"{100 * row['agreement']:.0f} %" if row["words"] else "",
+                row["name"],
+            )
             for row in rows
         ],
     )
@@ -299,6 +320,80 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def md(
+    start: Annotated[
+        str,
+        typer.Argument(
+            help="structure file ASE reads, or a motif: ih, dh, fcc, twin, hcp (a file of that "
+            "name: ./ih)"
+        ),
+    ],
+    temperature: Annotated[float, typer.Option(help="of the bath and the first velocities, K")],
+    duration: Annotated[float, typer.Option("--time", help="of the whole trajectory, ns")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="DCD to write")] = Path("md.dcd"),
+    species: Annotated[str | None, typer.Option(help="element of a motif, or of a file")] = None,
+    n_atoms: Annotated[int | None, typer.Option(help="size of a motif, or of a file")] = None,
+    frame: Annotated[int, typer.Option(min=0, help="which of a file's frames, from 0")] = 0,
+    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    interval: Annotated[float, typer.Option(help="between frames, ps")] = 1.0,
+    timestep: Annotated[float, typer.Option(help="fs")] = 5.0,
+    damping: Annotated[
+        float, typer.Option(help="Langevin damping time, ps: transition times depend on it")
+    ] = 10.0,
+    nve: Annotated[
+        bool, typer.Option("--nve", help="constant energy, no bath: a minimum keeps half the heat")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="of velocities and random forces")] = 0,
+    block: Annotated[
+        int, typer.Option(min=1, help="frames committed together: the most a kill costs")
+    ] = 1000,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="begin anew, whatever the output holds")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run unbiased MD of one cluster: what it does by itself, over long times.
+
+    Langevin dynamics of all momenta; frames are centred, not turned. How often structures change
+    depends on the friction: state `--damping` with any such time. Energies and temperatures go to
+    `OUTPUT.csv`; with `OUTPUT.json` the same command goes on after a kill, to the same bits, and
+    with a longer `--time` it goes on from the end.
+
+    Example: `nanochart md ih --species Au --n-atoms 147 --temperature 396 --time 2000 -o au147.dcd`
+    """
+    from nanochart.dynamics.md import MdSettings
+    from nanochart.workflow.md import run_md, whole_number
+
+    settings = MdSettings(
+        temperature=temperature,
+        steps_per_frame=whole_number(interval * 1e3, timestep, "--interval", "--timestep"),
+        timestep=timestep,
+        damping=None if nve else damping,
+        seed=seed,
+        block=block,
+    )
+    n_frames = whole_number(duration * 1e3, interval, "--time", "--interval")
+    try:
+        with progress_of("md") as progress:
+            result = run_md(
+                start,
+                output,
+                settings=settings,
+                n_frames=n_frames,
+                species=species,
+                n_atoms=n_atoms,
+                frame=frame,
+                potential=potential,
+                overwrite=overwrite,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        say("nanochart: stopped; the same command goes on from the last commit")
+        raise typer.Exit(130) from None
+    _print_summary(result, as_json)
+
+
 def _do_stages(
     run_file: Path,
     output: Path | None,
@@ -340,6 +435,43 @@ def _do_stages(
     }
     if show:
         print(json.dumps(result) if as_json else page)
+
+
+def _cutoff(text: str | None) -> float | str | None:
+    """Return a cut-off as the library takes it: a number, or the name of a way to find one."""
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return text
+
+
+def _print_classification(result: dict[str, Any]) -> None:
+    """Print what ``classify`` found: the first structures, and the composition of all."""
+    shown, total = result["structures"], result["total"]
+    print_table(
+        "structures" if len(shown) == total else f"the first {len(shown)} of {total} structures",
+        ("file", "frame", "class", "name", "energy / eV"),
+        [
+            (
+                one["file"],
+                one["frame"],
+                one["class"],
+                one["name"],
+                "" if one["energy"] is None else f"{one['energy']:.4f}",
+            )
+            for one in shown
+        ],
+    )
+    if len(shown) == 1:
+        print(shown[0]["sentence"])
+    for title, counts in (("class", result["composition"]), ("name", result["names"])):
+        most = list(counts.items())[:_SHOWN]
+        print_table(
+            "composition" if len(most) == len(counts) else f"the commonest of {len(counts)} names",
+            (title, "structures", "%"),
+            [(name, n, f"{100 * n / total:.1f}") for name, n in most],
+        )
+    _tell_skipped(result["skipped"])
 
 
 def _refuse_options(*given: object) -> None:

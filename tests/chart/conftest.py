@@ -10,6 +10,7 @@ from nanochart.chart.chart import train
 from nanochart.chart.families import find_families
 from nanochart.chart.training import TrainingSettings
 from nanochart.descriptor.rdf import RdfGrid
+from nanochart.structure.family_words import FamilyWords
 
 GRID = RdfGrid(0.0, 15.0, 151)  # a step of 0.1 Å
 WINDOW = (15, 140)  # 1.5 to 13.9 Å: all the pairs there are
@@ -60,4 +61,4 @@ def chart(structures):
     )
     torch.set_num_threads(before)
     families, _ = find_families(made.transform(structures))
-    return made.with_families(families.renamed({0: "a rod"}, {0: "long and thin"}))
+    return made.with_families(families.told({0: FamilyWords("a rod", "long and thin", "intermediate", 0.75)}))

@@ -7,6 +7,7 @@ import pytest
 
 from nanochart.chart.families import Families, find_families
 from nanochart.errors import NanochartError
+from nanochart.structure.family_words import FamilyWords
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +42,11 @@ def test_the_bandwidth_comes_from_the_plateau(cvs):
 
 def test_renaming_changes_nothing_else(cvs):
     families, _ = find_families(cvs, bandwidth=2.0)
-    renamed = families.renamed({1: "Dh"}, {1: "one five-fold axis"})
-    assert [family.name for family in renamed] == ["family 0", "Dh", "family 2", "family 3"]
-    assert renamed[1].words == "one five-fold axis"
-    assert renamed[1].centre == families[1].centre
+    told = families.told({1: FamilyWords("decahedron", "one five-fold axis", "Dh", 0.9)})
+    assert [family.name for family in told] == ["family 0", "decahedron", "family 2", "family 3"]
+    assert (told[1].words, told[1].macro_family) == ("one five-fold axis", "Dh")
+    assert told[1].agreement == 0.9
+    assert told[1].centre == families[1].centre
 
 
 def test_json_and_back(cvs):

@@ -144,6 +144,42 @@ def test_without_friction_energy_and_momenta_are_kept_and_time_runs_back(
     assert np.allclose(positions.mean(axis=0), 0.0, atol=1e-12)
 
 
+def test_a_trajectory_is_one_run_looked_at_often() -> None:
+    engine = engine_for(GOLD, 13)
+    start = icosahedron(GOLD)
+    velocities = engine.thermal_velocities(300.0, np.random.default_rng(1))
+    bath = {"temperature": 300.0, "damping": 1.0, "seed": 9}
+    end, moving, energy = engine.advance(start, velocities, n_steps=20, **bath)
+    one = engine.trajectory(start, velocities, n_frames=1, steps_per_frame=20, **bath)
+    assert np.array_equal(one.positions[0], end)
+    assert np.array_equal(one.velocities, moving)
+    assert one.energies[0] == energy
+    # Looking on the way changes at most the last digits: the centroid is moved.
+    four = engine.trajectory(start, velocities, n_frames=4, steps_per_frame=5, **bath)
+    assert np.allclose(four.positions[3], end, atol=1e-9)
+    assert np.allclose(four.velocities, moving, atol=1e-9)
+    kelvin = kinetic_energy(engine, moving) / (1.5 * 13 * KELVIN)
+    assert four.temperatures[3] == pytest.approx(kelvin, rel=1e-6)
+
+
+def test_an_interrupted_run_leaves_no_bath_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(GOLD, 13)
+    start = icosahedron(GOLD)
+    velocities = engine.thermal_velocities(300.0, np.random.default_rng(1))
+    free = {"temperature": 300.0, "n_frames": 2, "steps_per_frame": 5, "damping": None, "seed": 0}
+    expected = engine.trajectory(start, velocities, **free)
+
+    def interrupt(_: np.ndarray) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "kinetic_temperature", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            engine.trajectory(start, velocities, **{**free, "damping": 0.1})
+    found = engine.trajectory(start, velocities, **free)
+    assert np.array_equal(found.positions, expected.positions)
+
+
 def test_the_bath_sets_the_temperature_of_all_momenta() -> None:
     engine = engine_for(GOLD, 13)
     kelvin, n_segments = 300.0, 1000

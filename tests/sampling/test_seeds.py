@@ -16,7 +16,7 @@ from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.rgl import energy_and_forces, rgl
 from nanochart.sampling.seeds import MOTIFS, Seed, carved_clusters, seed_clusters
-from nanochart.structure.classes import classify
+from nanochart.structure.description import classify
 
 CLASS_OF = {"Ih": "Ih", "Dh": "Dh", "fcc": "Fcc", "twin": "Twin", "hcp": "Twin"}
 

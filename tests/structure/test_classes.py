@@ -20,10 +20,10 @@ from nanochart.structure.classes import (
     CLASS_COLOURS,
     CLASS_NAMES,
     MOTIF_ABOVE,
-    classify,
     cluster_class,
 )
 from nanochart.structure.cna import Environment, neighbour_cutoff
+from nanochart.structure.description import classify
 
 R0 = 2.878  # Å, gold
 LATTICE = R0 * np.sqrt(2.0)

@@ -35,6 +35,7 @@ from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.errors import NanochartError
 from nanochart.positions import Structures, as_positions
 from nanochart.progress import Progress, silent
+from nanochart.structure.family_words import describe_families
 
 T = TypeVar("T")
 
@@ -385,4 +386,7 @@ def train(
         bandwidth=bandwidth,
         provenance=provenance,
     )
-    return chart.with_families(find_families(chart.encode_rdf(rdf))[0]) if families else chart
+    if not families:
+        return chart
+    found, labels = find_families(chart.encode_rdf(rdf))
+    return chart.with_families(found.told(describe_families(positions, labels, species=symbol)))

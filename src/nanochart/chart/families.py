@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from nanochart.chart.mean_shift import BandwidthScan, bandwidth_scan, mean_shift, plateau
 from nanochart.errors import NanochartError
 from nanochart.progress import Progress, silent
+from nanochart.structure.family_words import FamilyWords
 
 #: By default a major family holds at least this share of the points: 49 of the 49,016 of Au90.
 SMALLEST_SHARE = 1e-3
@@ -38,7 +39,12 @@ class Family:
     size
         Number of structures of the chart that are nearest to the centre.
     name, words
-        A short name, and what its structures have in common; neutral until somebody tells.
+        A short name, and what its structures have in common and what varies; neutral until the
+        structures behind the points are told of (``Families.told``).
+    macro_family
+        The paper's group it belongs to, one of ``structure.words.MACRO_FAMILIES``.
+    agreement
+        Share of its structures that the name fits.
     """
 
     id: int
@@ -46,6 +52,8 @@ class Family:
     size: int
     name: str = ""
     words: str = ""
+    macro_family: str = ""
+    agreement: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +105,19 @@ class Families:
         points = np.asarray(cvs, dtype=np.float64)
         return np.asarray(cKDTree(self.centres).query(points)[1]).astype(np.int16)
 
-    def renamed(self, names: Mapping[int, str], words: Mapping[int, str] | None = None) -> Families:
-        """Return the families with other names, and other words, by label."""
-        words = words or {}
+    def told(self, words: Mapping[int, FamilyWords]) -> Families:
+        """Return the families with names and words, by label; the others as they are."""
         members = tuple(
-            replace(f, name=names.get(f.id, f.name), words=words.get(f.id, f.words))
-            for f in self.members
+            replace(
+                family,
+                name=words[family.id].name,
+                words=words[family.id].sentence,
+                macro_family=words[family.id].macro_family,
+                agreement=words[family.id].agreement,
+            )
+            if family.id in words
+            else family
+            for family in self.members
         )
         return replace(self, members=members)
 

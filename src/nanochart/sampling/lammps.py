@@ -12,6 +12,8 @@ import functools
 import importlib.util
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,21 @@ class Quench:
     energy: float
     max_force: float
     converged: bool
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Frames at equal intervals, and the velocities to go on with.
+
+    ``positions`` (n_frames, n_atoms, 3) Å, each frame's centroid at the origin; ``energies``
+    (n_frames,) eV, potential; ``temperatures`` (n_frames,) K, of all 3N momenta; ``velocities``
+    (n_atoms, 3) Å/ps, at the last frame.
+    """
+
+    positions: Array
+    energies: Array
+    temperatures: Array
+    velocities: Array
 
 
 def lammps_version() -> str:
@@ -184,10 +201,10 @@ class Engine:
         *,
         temperature: float,
         n_steps: int,
-        damping: float,
+        damping: float | None,
         seed: int,
     ) -> tuple[Array, Array, float]:
-        """Advance a cluster by Langevin dynamics.
+        """Advance a cluster by Langevin dynamics, or at constant energy.
 
         Parameters
         ----------
@@ -197,7 +214,7 @@ class Engine:
         n_steps
             Number of time steps.
         damping
-            Langevin damping time, ps.
+            Langevin damping time, ps; None: no bath, constant energy.
         seed
             Of the random forces; positive.
 
@@ -214,24 +231,72 @@ class Engine:
         NanochartError
             An atom left the box: evaporated, or the integration exploded.
         """
-        self._load(positions - positions.mean(axis=0), velocities)
-        self._commands(
-            "reset_timestep 0",
-            "fix move all nve",
-            f"fix bath all langevin {temperature} {temperature} {damping} {seed % 900_000_000 + 1}",
-        )
-        try:
+        with self._dynamics(positions, velocities, temperature, damping, seed):
             self._commands(f"run {n_steps} post no")
-        except Exception as error:
+            energy = float(self._lammps.get_thermo("pe"))
+        moved = self._read("x")
+        return moved - moved.mean(axis=0), self._read("v"), energy
+
+    def trajectory(
+        self,
+        positions: Array,
+        velocities: Array,
+        *,
+        temperature: float,
+        n_frames: int,
+        steps_per_frame: int,
+        damping: float | None,
+        seed: int,
+    ) -> Trajectory:
+        """Advance a cluster under one thermostat, keeping a frame every so many steps.
+
+        The first frame is ``steps_per_frame`` after the start. Parameters and errors are those of
+        :meth:`advance`; one frame gives the same bits as that.
+        """
+        frames = np.empty((n_frames, self.n_atoms, 3))
+        energies, temperatures = np.empty(n_frames), np.empty(n_frames)
+        with self._dynamics(positions, velocities, temperature, damping, seed):
+            self._commands("run 0 post no")
+            for i in range(n_frames):
+                # Set up once: the thermostat goes on, and short intervals cost no speed.
+                self._commands(f"run {steps_per_frame} pre no post no")
+                x = self._lammps.numpy.extract_atom("x")[: self.n_atoms]
+                # In place, or the cluster would drift out of the box. Forces and neighbours do
+                # not change, nor the larger displacement of two atoms that the list is good for.
+                x -= x.mean(axis=0)
+                frames[i] = x
+                energies[i] = self._lammps.get_thermo("pe")
+                temperatures[i] = self.kinetic_temperature(self._read("v"))
+        return Trajectory(frames, energies, temperatures, self._read("v"))
+
+    @contextmanager
+    def _dynamics(
+        self,
+        positions: Array,
+        velocities: Array,
+        temperature: float,
+        damping: float | None,
+        seed: int,
+    ) -> Iterator[None]:
+        """Give LAMMPS a cluster, an integrator and perhaps a bath, and take both away after."""
+        self._load(positions - positions.mean(axis=0), velocities)
+        self._commands("reset_timestep 0", "fix move all nve")
+        if damping is not None:
+            number = seed % 900_000_000 + 1
+            self._commands(f"fix bath all langevin {temperature} {temperature} {damping} {number}")
+        try:
+            yield
+        except BaseException as error:  # an interrupt, too, may leave no thermostat behind
             self._restart()
+            if not isinstance(error, Exception):
+                raise
             raise NanochartError(
                 f"MD of {self.n_atoms} {self.potential.species} atoms at {temperature} K lost an "
                 f"atom: it evaporated, or the time step is too long ({_first_line(error)})"
             ) from None
-        energy = float(self._lammps.get_thermo("pe"))
-        self._commands("unfix bath", "unfix move")
-        moved = self._read("x")
-        return moved - moved.mean(axis=0), self._read("v"), energy
+        if damping is not None:
+            self._commands("unfix bath")
+        self._commands("unfix move")
 
     def quench(
         self, positions: Array, *, force_tolerance: float = 1e-3, max_steps: int = 5000
@@ -267,6 +332,11 @@ class Engine:
         """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
         spread = np.sqrt(BOLTZMANN * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED))
         return rng.normal(scale=spread, size=(self.n_atoms, 3))
+
+    def kinetic_temperature(self, velocities: Array) -> float:
+        """Return the temperature (K) of velocities (n_atoms, 3) Å/ps, all 3N momenta counted."""
+        mean_square = float(np.mean(velocities**2))
+        return self.mass * _EV_PER_MASS_VELOCITY_SQUARED * mean_square / BOLTZMANN
 
     def close(self) -> None:
         """Free the LAMMPS instance."""

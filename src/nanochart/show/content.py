@@ -56,6 +56,7 @@ class FamilyRow:
     lowest_energy: float  #: eV
     name: str = ""
     words: str = ""
+    macro_family: str = ""  #: the paper's group, of ``structure.words.MACRO_FAMILIES``
 
 
 @dataclass(frozen=True)

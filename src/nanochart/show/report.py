@@ -445,8 +445,9 @@ def _families_table(content: ReportContent, at_once: int = 30) -> Markup:
         if named:
             name, words = _text(family.name), _text(family.words)
             rows[-1].insert(1, Markup(f'<div class="words">{name}<small>{words}</small></div>'))
+            rows[-1].insert(2, family.macro_family)
     if named:
-        head.insert(1, Markup('<div class="words">what it is</div>'))
+        head[1:1] = [Markup('<div class="words">what it is</div>'), "group"]
     note = "Lowest: energy of its lowest structure above that of the lowest family."
     folded = _table(head, rows[at_once:]) if len(rows) > at_once else ""
     rest = f"<details><summary>{len(rows) - at_once} smaller families</summary>{folded}</details>"

@@ -24,15 +24,10 @@ not public; populations can be compared with theirs in trend only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.errors import NanochartError
-from nanochart.positions import Structures, as_positions
-from nanochart.sampling.rgl import nearest_neighbour_distance
-from nanochart.structure.cna import Environment, environments_and_axes, neighbour_cutoff
+from nanochart.structure.cna import Environment
 
 #: A class's code (int8) is its place here. Codes are stored on disk: this order is fixed forever.
 CLASS_NAMES = ("Dh", "Ih", "Twin", "Fcc", "Mix", "Amorphous")
@@ -55,65 +50,6 @@ AMORPHOUS_BELOW = 0.4
 MOTIF_ABOVE = 0.5
 #: Ends of one five-fold axis (line 4).
 _ENDS_OF_AN_AXIS = 2
-
-
-@dataclass(frozen=True)
-class Classification:
-    """What ``classify`` says about each structure.
-
-    Attributes
-    ----------
-    cluster_class : ndarray of str, shape (n_structures,)
-        One of ``CLASS_NAMES``.
-    codes : ndarray of int8, shape (n_structures,)
-        The same as places in ``CLASS_NAMES``.
-    environments : ndarray of int8, shape (n_structures, n_atoms)
-        ``Environment`` code of every atom.
-    """
-
-    cluster_class: NDArray[np.str_]
-    codes: NDArray[np.int8]
-    environments: NDArray[np.int8]
-
-
-def classify(
-    structures: Structures, *, cutoff: float | None = None, species: str | None = None
-) -> Classification:
-    """Return the class of each structure and the environment of each atom.
-
-    The rule is made for quenched structures: thermal motion hides the order of a hot snapshot.
-
-    Parameters
-    ----------
-    structures
-        Positions in Å, shape (n_structures, n_atoms, 3) or (n_atoms, 3); an ``ase.Atoms``; or a
-        sequence of ``ase.Atoms`` of equal size.
-    cutoff
-        Two atoms at most this far apart (Å) are bonded. Default: ``neighbour_cutoff`` of the
-        species' nearest-neighbour distance. Classes hardly depend on 3 % of it.
-    species
-        Chemical symbol, for bare arrays; ``ase.Atoms`` know theirs.
-
-    Returns
-    -------
-    Classification
-
-    Raises
-    ------
-    NanochartError
-        Neither cutoff nor species is known, the species has no tabulated distance, or the
-        structures are not usable (see ``as_positions`` and ``cna.signatures``).
-    """
-    positions, species = as_positions(structures, species=species)
-    if cutoff is None:
-        if species is None:
-            raise NanochartError(
-                "bare positions do not say which metal they are: pass species= (Au) or cutoff= (Å)"
-            )
-        cutoff = neighbour_cutoff(nearest_neighbour_distance(species))
-    environments, n_axes = environments_and_axes(positions, cutoff)
-    codes = cluster_class(environments, n_axes)
-    return Classification(np.array(CLASS_NAMES)[codes], codes, environments)
 
 
 def cluster_class(environments: NDArray[np.int8], n_axes: NDArray[np.int64]) -> NDArray[np.int8]:

@@ -8,20 +8,41 @@ counts the neighbours both ends share, the bonds among those, and the longest ch
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import IntEnum
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
+from nanochart.structure import bonds as kernels
+from nanochart.structure.cutoffs import (
+    Cutoff,
+    PairCutoffs,
+    adaptive_cutoff,
+    checked_positions,
+    neighbour_cutoff,
+    pair_cutoffs,
+    squared_cutoffs,
+)
+from nanochart.structure.neighbours import COINCIDE, COINCIDENT, FINE, MAX_NEIGHBOURS
 
-#: Neighbours an atom may have. Metals have at most 12 in a crystal and 14 to 16 in a melt; with 24,
-#: a bond has at most 23 common neighbours and C(23, 2) = 253 bonds among them, which fits a uint8.
-MAX_NEIGHBOURS = 24
-_CHUNK = 1024
+__all__ = [
+    "MAX_NEIGHBOURS",
+    "SIGNATURES_OF_ENVIRONMENT",
+    "Cutoff",
+    "Environment",
+    "PairCutoffs",
+    "Signatures",
+    "adaptive_cutoff",
+    "environments",
+    "environments_and_axes",
+    "environments_of",
+    "five_fold_axes",
+    "neighbour_cutoff",
+    "pair_cutoffs",
+    "signatures",
+]
 
 
 class Environment(IntEnum):
@@ -65,15 +86,45 @@ SIGNATURES_OF_ENVIRONMENT: dict[Environment, dict[str, int]] = {
     Environment.TIP: {"322": 5, "555": 1},
     Environment.MARKS_REENTRANCE: {"300": 2, "311": 4, "421": 2, "422": 2},
 }
-_KINDS = sorted({kind for row in SIGNATURES_OF_ENVIRONMENT.values() for kind in row})
-_OTHER_KIND = len(_KINDS)
-# The table as numbers: signature (i, j, k) -> column, and the count in each column of every row.
-_KIND_OF = np.full((10, 10, 10), _OTHER_KIND, dtype=np.int8)
-_PATTERNS = np.zeros((len(SIGNATURES_OF_ENVIRONMENT), len(_KINDS) + 1), dtype=np.int8)
-_CODES = np.array([int(code) for code in SIGNATURES_OF_ENVIRONMENT], dtype=np.int8)
-for _column, _kind in enumerate(_KINDS):
-    _KIND_OF[int(_kind[0]), int(_kind[1]), int(_kind[2])] = _column
-    _PATTERNS[:, _column] = [row.get(_kind, 0) for row in SIGNATURES_OF_ENVIRONMENT.values()]
+_BASE = 7  # of the keys: digits 0 to 5, and 6 for more
+
+
+def _key(kind: str) -> int:
+    """Return the key of a signature like "421"."""
+    i, j, k = (int(digit) for digit in kind)
+    return (i * _BASE + j) * _BASE + k
+
+
+def _environment_table() -> kernels.EnvironmentTable:
+    """Return ``SIGNATURES_OF_ENVIRONMENT`` as the kernels read it.
+
+    Each kind of bond has five bits of an atom's pattern, enough to count to ``MAX_NEIGHBOURS``;
+    all kinds in no row of the table share the last five.
+    """
+    kinds = sorted({kind for row in SIGNATURES_OF_ENVIRONMENT.values() for kind in row})
+    place = {kind: 5 * number for number, kind in enumerate(kinds)}
+    weights = np.full(_BASE**3, 1 << (5 * len(kinds)), dtype=np.uint64)
+    weights[0] = 0
+    for kind in kinds:
+        weights[_key(kind)] = 1 << place[kind]
+    patterns, rows_for = [], np.zeros(33, dtype=np.uint64)
+    totals = [sum(row.values()) for row in SIGNATURES_OF_ENVIRONMENT.values()]
+    rows_for[totals] = kernels.MOST_KNOWN
+    for row, total in zip(SIGNATURES_OF_ENVIRONMENT.values(), totals, strict=True):
+        counts = sum(count << place[kind] for kind, count in row.items())
+        patterns.append(counts | total << kernels.TOTAL_SHIFT)
+    return kernels.EnvironmentTable(
+        base=_BASE,
+        weights=weights,
+        patterns=np.array(patterns, dtype=np.uint64),
+        codes=np.array([int(code) for code in SIGNATURES_OF_ENVIRONMENT], dtype=np.int8),
+        rows_for=rows_for,
+        axis_code=int(Environment.FIVE_FOLD_AXIS),
+        axis_key=_key("555"),
+    )
+
+
+_TABLE = _environment_table()
 
 
 @dataclass(frozen=True)
@@ -108,29 +159,7 @@ class Signatures:
         return self.atoms[bonds], self.signature[bonds]
 
 
-def neighbour_cutoff(r0: float) -> float:
-    """Return the distance half way between the first and the second shell of an fcc crystal, in Å.
-
-    The first shell of fcc lies at r0, the second at √2·r0; (1 + √2)/2 ≈ 1.207 of r0 leaves the
-    same room, 0.207 r0, for strain and noise on either side. (hcp and decahedra have the same
-    two distances; the shells of an icosahedron, stretched by 5 % on its surface, fit as well.)
-
-    Parameters
-    ----------
-    r0
-        Nearest-neighbour distance of the bulk metal, Å.
-
-    Raises
-    ------
-    NanochartError
-        ``r0`` is not a positive number.
-    """
-    if not (math.isfinite(r0) and r0 > 0.0):
-        raise NanochartError(f"nearest-neighbour distance {r0} Å: give a positive number")
-    return r0 * (1.0 + math.sqrt(2.0)) / 2.0
-
-
-def signatures(positions: NDArray[np.float64], cutoff: float) -> Signatures:
+def signatures(positions: NDArray[np.float64], cutoff: Cutoff) -> Signatures:
     """Return the common neighbour signature of every bond of every structure.
 
     Parameters
@@ -138,7 +167,9 @@ def signatures(positions: NDArray[np.float64], cutoff: float) -> Signatures:
     positions
         Shape (n_structures, n_atoms, 3), Å.
     cutoff
-        Two atoms at most this far apart (Å) are bonded; see ``neighbour_cutoff``.
+        Two atoms at most this far apart (Å) are bonded: one number (``neighbour_cutoff``), an array
+        (n_structures,) with one for each structure (``adaptive_cutoff``), or ``PairCutoffs``
+        between the elements of an alloy (``pair_cutoffs``).
 
     Returns
     -------
@@ -147,7 +178,8 @@ def signatures(positions: NDArray[np.float64], cutoff: float) -> Signatures:
     Raises
     ------
     NanochartError
-        The cutoff is not a positive number, the shape is wrong, or an atom has more than
+        A cutoff is not a positive number, a shape is wrong, a coordinate is not finite, two atoms
+        lie closer than a tenth of the (smallest) cutoff, or an atom has more than
         ``MAX_NEIGHBOURS`` neighbours.
 
     Notes
@@ -157,58 +189,64 @@ def signatures(positions: NDArray[np.float64], cutoff: float) -> Signatures:
     555, of six 666), and so does a branched group, where a path could not run through all of
     them: three bonds that meet in one atom are 433.
 
-    Time and memory of one structure grow as n_atoms². The result takes 11 bytes a bond, about 5
-    bonds an atom: take millions of structures in chunks. The kernel releases the GIL and
-    structures do not depend on one another, so a caller may spread chunks over threads and get
-    the same bits.
+    Time and memory of one structure grow as n_atoms, its time as n_atoms² up to a few hundred
+    atoms. The result takes 11 bytes a bond, about 5 bonds an atom: take millions of structures in
+    chunks. The kernel releases the GIL and structures do not depend on one another, so a caller
+    may spread chunks over threads and get the same bits.
     """
-    return _signatures(_checked(positions, cutoff), cutoff, number_from=0)
+    positions = checked_positions(positions)
+    n_structures, n_atoms, _ = positions.shape
+    squares, types = squared_cutoffs(cutoff, n_structures, n_atoms)
+    # Room for atoms as crowded as they may be; memory that is never touched costs nothing.
+    room = n_structures * n_atoms * MAX_NEIGHBOURS // 2 + 1
+    first = np.zeros(n_structures + 1, dtype=np.int64)
+    atoms = np.empty((room, 2), dtype=np.int32)
+    signature = np.empty((room, 3), dtype=np.uint8)
+    if n_atoms:
+        stopped = kernels.fill_signatures(positions, squares, types, first, atoms, signature)
+        _raise_if_wrong(*stopped, squares)
+    return Signatures(n_atoms, first, atoms[: first[-1]], signature[: first[-1]])
 
 
-def environments(positions: NDArray[np.float64], cutoff: float) -> NDArray[np.int8]:
+def environments(positions: NDArray[np.float64], cutoff: Cutoff) -> NDArray[np.int8]:
     """Return the ``Environment`` code of every atom of every structure.
 
-    Parameters
-    ----------
-    positions
-        Shape (n_structures, n_atoms, 3), Å.
-    cutoff
-        Two atoms at most this far apart (Å) are bonded; see ``neighbour_cutoff``.
+    Parameters and errors as ``signatures``.
 
     Returns
     -------
     ndarray of int8, shape (n_structures, n_atoms)
-
-    Raises
-    ------
-    NanochartError
-        As ``signatures``.
     """
     return environments_and_axes(positions, cutoff)[0]
 
 
 def environments_and_axes(
-    positions: NDArray[np.float64], cutoff: float
+    positions: NDArray[np.float64], cutoff: Cutoff
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """Return ``environments_of`` and ``five_fold_axes`` of any number of structures.
+    """Return what ``environments_of`` and ``five_fold_axes`` say, without listing the bonds.
 
-    Parameters and errors as ``environments``; the bonds of only 1,024 structures are held at once.
+    Parameters and errors as ``signatures``.
+
+    Returns
+    -------
+    codes : ndarray of int8, shape (n_structures, n_atoms)
+    n_axes : ndarray of int64, shape (n_structures,)
     """
-    positions = _checked(positions, cutoff)
-    codes = np.empty(positions.shape[:2], dtype=np.int8)
-    n_axes = np.empty(len(positions), dtype=np.int64)
-    for start in range(0, len(positions), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        bonds = _signatures(positions[chunk], cutoff, number_from=start)
-        codes[chunk] = environments_of(bonds)
-        n_axes[chunk] = five_fold_axes(bonds, codes[chunk])
+    positions = checked_positions(positions)
+    n_structures, n_atoms, _ = positions.shape
+    squares, types = squared_cutoffs(cutoff, n_structures, n_atoms)
+    codes = np.zeros((n_structures, n_atoms), dtype=np.int8)
+    n_axes = np.zeros(n_structures, dtype=np.int64)
+    if n_atoms:
+        stopped = kernels.fill_environments(positions, squares, types, _TABLE, codes, n_axes)
+        _raise_if_wrong(*stopped, squares)
     return codes, n_axes
 
 
 def environments_of(bonds: Signatures) -> NDArray[np.int8]:
     """Return the ``Environment`` code of every atom, shape (n_structures, n_atoms)."""
     codes = np.empty((len(bonds), bonds.n_atoms), dtype=np.int8)
-    _fill_environments(bonds.first, bonds.atoms, bonds.signature, codes)
+    kernels.count_environments(bonds.first, bonds.atoms, bonds.signature, _TABLE, codes)
     return codes
 
 
@@ -241,160 +279,21 @@ def five_fold_axes(bonds: Signatures, codes: NDArray[np.int8]) -> NDArray[np.int
     return np.asarray(on_axis.sum(axis=1) - n_along, dtype=np.int64)
 
 
-def _checked(positions: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
-    """Return the positions as the kernels read them, or raise."""
-    if not (math.isfinite(cutoff) and cutoff > 0.0):
-        raise NanochartError(f"neighbour cutoff {cutoff} Å: give a positive number, 3.5 for gold")
-    positions = np.ascontiguousarray(positions, dtype=np.float64)
-    if positions.ndim != 3 or positions.shape[2] != 3:
-        raise NanochartError(
-            f"positions have shape {positions.shape}, expected (n_structures, n_atoms, 3)"
-        )
-    return positions
-
-
-def _signatures(positions: NDArray[np.float64], cutoff: float, *, number_from: int) -> Signatures:
-    """Return the signatures of checked positions; errors number the structures as the caller."""
-    n_structures, n_atoms, _ = positions.shape
-    room = n_structures * n_atoms * MAX_NEIGHBOURS // 2  # were every atom as crowded as it may be
-    first = np.zeros(n_structures + 1, dtype=np.int64)
-    atoms = np.empty((room, 2), dtype=np.int32)
-    signature = np.empty((room, 3), dtype=np.uint8)
-    structure, atom = _fill_signatures(positions, cutoff, first, atoms, signature)
-    if structure >= 0:
-        raise NanochartError(
-            f"structure {number_from + structure}, atom {atom} has more than {MAX_NEIGHBOURS} "
-            f"neighbours within {cutoff:.3f} Å: the cutoff is too large for this metal, or the "
-            "cluster is compressed; check the units, or pass a cutoff between its first two shells"
-        )
-    return Signatures(n_atoms, first, atoms[: first[-1]], signature[: first[-1]])
-
-
-@numba.njit(nogil=True, cache=True)
-def _find_neighbours(
-    positions: NDArray[np.float64],
-    cutoff: float,
-    bonded: NDArray[np.bool_],
-    neighbours: NDArray[np.int32],
-    n_neighbours: NDArray[np.int32],
-) -> int:
-    """Fill the neighbour tables of one structure; return the first crowded atom, or -1."""
-    n_atoms = positions.shape[0]
-    bonded[:] = False
-    n_neighbours[:] = 0
-    for i in range(n_atoms):
-        for j in range(i + 1, n_atoms):
-            x = positions[i, 0] - positions[j, 0]
-            y = positions[i, 1] - positions[j, 1]
-            z = positions[i, 2] - positions[j, 2]
-            if x * x + y * y + z * z <= cutoff * cutoff:
-                if n_neighbours[i] == MAX_NEIGHBOURS:
-                    return i
-                if n_neighbours[j] == MAX_NEIGHBOURS:
-                    return j
-                bonded[i, j] = bonded[j, i] = True
-                neighbours[i, n_neighbours[i]] = j
-                neighbours[j, n_neighbours[j]] = i
-                n_neighbours[i] += 1
-                n_neighbours[j] += 1
-    return -1
-
-
-@numba.njit(nogil=True, cache=True)
-def _signature(
-    i: int,
-    j: int,
-    bonded: NDArray[np.bool_],
-    neighbours: NDArray[np.int32],
-    n_neighbours: NDArray[np.int32],
-    common: NDArray[np.int32],
-    group: NDArray[np.int32],
-    size: NDArray[np.int32],
-) -> tuple[int, int, int]:
-    """Return the signature of the bond i-j; common, group and size are scratch."""
-    n_common = 0
-    bonded_to_j = bonded[j]
-    for k in range(n_neighbours[i]):
-        atom = neighbours[i, k]
-        if bonded_to_j[atom]:
-            common[n_common] = atom
-            n_common += 1
-    n_bonds = 0
-    longest = 0
-    for a in range(n_common):
-        group[a] = a  # every common neighbour starts as a group of its own
-        size[a] = 0  # bonds in the group
-        bonded_to_a = bonded[common[a]]
-        for b in range(a):
-            if bonded_to_a[common[b]]:
-                n_bonds += 1
-                kept, gone = group[b], group[a]
-                size[kept] += 1
-                if kept != gone:  # the bond joins two groups; otherwise it closes a loop
-                    size[kept] += size[gone]
-                    for c in range(a + 1):
-                        if group[c] == gone:
-                            group[c] = kept
-                longest = max(longest, size[kept])
-    return n_common, n_bonds, longest
-
-
-@numba.njit(nogil=True, cache=True)
-def _fill_signatures(
-    positions: NDArray[np.float64],
-    cutoff: float,
-    first: NDArray[np.int64],
-    atoms: NDArray[np.int32],
-    signature: NDArray[np.uint8],
-) -> tuple[int, int]:
-    """Fill what ``Signatures`` holds; return the (structure, atom) too crowded, or (-1, -1)."""
-    n_atoms = positions.shape[1]
-    bonded = np.empty((n_atoms, n_atoms), dtype=np.bool_)
-    neighbours = np.empty((n_atoms, MAX_NEIGHBOURS), dtype=np.int32)
-    n_neighbours = np.empty(n_atoms, dtype=np.int32)
-    common = np.empty(MAX_NEIGHBOURS, dtype=np.int32)
-    group = np.empty(MAX_NEIGHBOURS, dtype=np.int32)
-    size = np.empty(MAX_NEIGHBOURS, dtype=np.int32)
-    bond = 0
-    for s in range(positions.shape[0]):
-        crowded = _find_neighbours(positions[s], cutoff, bonded, neighbours, n_neighbours)
-        if crowded >= 0:
-            return s, crowded
-        for i in range(n_atoms):
-            for k in range(n_neighbours[i]):
-                j = neighbours[i, k]
-                if j > i:
-                    atoms[bond, 0], atoms[bond, 1] = i, j
-                    signature[bond, 0], signature[bond, 1], signature[bond, 2] = _signature(
-                        i, j, bonded, neighbours, n_neighbours, common, group, size
-                    )
-                    bond += 1
-        first[s + 1] = bond
-    return -1, -1
-
-
-@numba.njit(nogil=True, cache=True)
-def _fill_environments(
-    first: NDArray[np.int64],
-    atoms: NDArray[np.int32],
-    signature: NDArray[np.uint8],
-    codes: NDArray[np.int8],
+def _raise_if_wrong(
+    wrong: int, structure: int, atom: int, other: int, squares: NDArray[np.float64]
 ) -> None:
-    """Count the kinds of bonds of every atom and look the counts up in the table."""
-    kinds = np.empty((codes.shape[1], _PATTERNS.shape[1]), dtype=np.int8)
-    for s in range(codes.shape[0]):
-        kinds[:] = 0
-        for bond in range(first[s], first[s + 1]):
-            i, j, k = signature[bond]
-            kind = _KIND_OF[i, j, k] if max(i, j, k) < 10 else _OTHER_KIND
-            kinds[atoms[bond, 0], kind] += 1
-            kinds[atoms[bond, 1], kind] += 1
-        for atom in range(codes.shape[1]):
-            codes[s, atom] = 0
-            for row in range(_PATTERNS.shape[0]):
-                column = 0
-                while column <= _OTHER_KIND and kinds[atom, column] == _PATTERNS[row, column]:
-                    column += 1
-                if column > _OTHER_KIND:
-                    codes[s, atom] = _CODES[row]
-                    break
+    """Tell what stopped a kernel; ``squares`` as ``squared_cutoffs`` gave them."""
+    if wrong == FINE:
+        return
+    cutoffs = np.sqrt(squares[min(structure, len(squares) - 1)])
+    if wrong == COINCIDE:
+        closest = COINCIDENT * cutoffs.min()
+        raise NanochartError(
+            f"structure {structure}, atoms {min(atom, other)} and {max(atom, other)} are less than "
+            f"{closest:.3f} Å apart, a tenth of the cutoff: one atom written twice, or wrong units"
+        )
+    raise NanochartError(
+        f"structure {structure}, atom {atom} has more than {MAX_NEIGHBOURS} neighbours within "
+        f"{cutoffs.max():.3f} Å: the cutoff is too large for this metal, or the cluster is "
+        "compressed; check the units, or pass a cutoff between its first two shells"
+    )

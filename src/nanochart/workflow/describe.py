@@ -13,6 +13,7 @@ from nanochart.progress import Progress
 from nanochart.structure.classes import CLASS_NAMES, cluster_class
 from nanochart.structure.cna import Environment, environments_and_axes, neighbour_cutoff
 from nanochart.structure.duplicates import unique_indices
+from nanochart.workflow.config import RunFile
 from nanochart.workflow.run import Run
 from nanochart.workflow.sample import blocks, potential_of
 
@@ -22,10 +23,15 @@ FAILED = -1
 _BLOCK = 1024
 
 
+def cutoff_of(file: RunFile) -> float:
+    """Return the neighbour cut-off of a run, Å."""
+    return file.structure.cutoff or neighbour_cutoff(potential_of(file).r0)
+
+
 def classify(run: Run, progress: Progress) -> None:
     """Give every quenched structure its class and its atoms their environments."""
     quenched = run.landscape["quenched"]
-    cutoff = run.file.structure.cutoff or neighbour_cutoff(potential_of(run.file).r0)
+    cutoff = cutoff_of(run.file)
     group = run.rows(
         "classify",
         "classes",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import find_families
@@ -20,7 +21,9 @@ from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.files import write_text
 from nanochart.parallel import available_cores
 from nanochart.progress import Progress
-from nanochart.workflow.describe import FAILED
+from nanochart.structure.description import describe_positions
+from nanochart.structure.family_words import FamilyWords, families_in_words
+from nanochart.workflow.describe import FAILED, cutoff_of
 from nanochart.workflow.provenance import provenance
 from nanochart.workflow.run import Run
 from nanochart.workflow.sample import blocks
@@ -117,13 +120,30 @@ def group_families(run: Run, progress: Progress) -> None:
     for start, stop in unique.blocks(_BLOCK):
         cvs.append(chart.encode_rdf(unique.read("rdf", start, stop).astype(np.float64)))
     section = run.file.families
-    families, _ = find_families(
+    families, labels = find_families(
         np.concatenate(cvs),
         bandwidth=section.bandwidth,
         minimum_size=section.minimum_size,
         progress=progress,
     )
-    chart.with_families(families).save(run.chart_path)
+    told = families.told(_family_words(run, labels, progress))
+    chart.with_families(told).save(run.chart_path)
+
+
+def _family_words(
+    run: Run, labels: NDArray[np.int16], progress: Progress
+) -> dict[int, FamilyWords]:
+    """Describe every unique structure and return the words for each family."""
+    unique, quenched = run.landscape["unique"], run.landscape["quenched"]
+    cutoff = cutoff_of(run.file)
+    words, defects = [], []
+    for start, stop in unique.blocks(_BLOCK):
+        positions = quenched.read_rows("positions", unique.read("snapshot", start, stop))
+        found = describe_positions(positions.astype(np.float64), cutoff, threads=available_cores())
+        words += found.words
+        defects.append(found.defects)
+        progress(stop, unique.committed)
+    return families_in_words(words, np.concatenate(defects), labels)
 
 
 def project(run: Run, progress: Progress) -> None:

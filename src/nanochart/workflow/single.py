@@ -12,66 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
-from nanochart.formats import Block, read_structures, write_csv, write_extxyz
-from nanochart.landscape import open_landscape
-from nanochart.parallel import workers
+from nanochart.formats import Block, write_csv, write_extxyz
+from nanochart.parallel import available_cores, workers
 from nanochart.progress import Progress
 from nanochart.sampling.quench import Minima, QuenchSettings, quench
-from nanochart.structure.classes import CLASS_NAMES
-from nanochart.structure.classes import classify as classify_structures
+from nanochart.workflow.source import Source, check_output
 
 if TYPE_CHECKING:
     from nanochart.chart.chart import Chart
-
-
-class _Source:
-    """The structures of some files or of a landscape, and how many bad frames were skipped."""
-
-    def __init__(
-        self, files: Sequence[Path], *, species: str | None, n_atoms: int | None, skip_bad: bool
-    ) -> None:
-        self._files = files
-        self._options: dict[str, Any] = {"species": species, "skip_bad": skip_bad}
-        self._n_atoms = n_atoms
-        self.skipped = 0
-
-    def __iter__(self) -> Iterator[tuple[Path, Block]]:
-        n_atoms = self._n_atoms
-        for path in self._files:
-            for block in self._blocks(path, n_atoms):
-                self.skipped += block.skipped
-                if len(block.frames):
-                    n_atoms = block.positions.shape[1]
-                    yield path, block
-
-    def _blocks(self, path: Path, n_atoms: int | None) -> Iterator[Block]:
-        if path.is_dir():
-            yield from _landscape_blocks(path)
-        else:
-            yield from read_structures(path, n_atoms=n_atoms, **self._options)
-
-    def all_positions(self) -> tuple[NDArray[np.float64], str]:
-        """Return everything as one array (n_structures, n_atoms, 3), and the element."""
-        blocks = [block for _, block in self]
-        if not blocks:
-            raise NanochartError(f"{self._files[0]}: holds no usable structure")
-        return np.concatenate([block.positions for block in blocks]), blocks[0].species
-
-
-def _landscape_blocks(path: Path) -> Iterator[Block]:
-    """Yield the unique minima of a landscape."""
-    landscape = open_landscape(path)
-    quenched, unique = landscape["quenched"], landscape["unique"]
-    for start, stop in unique.blocks(512):
-        rows = unique.read("snapshot", start, stop)
-        positions = quenched.read_rows("positions", rows).astype(np.float64)
-        yield Block(positions, rows, landscape.species, 0)
-
-
-def _check_output(path: Path) -> None:
-    """Refuse an output that cannot be written, before any work is done."""
-    if not path.absolute().parent.is_dir():
-        raise NanochartError(f"{path}: its folder does not exist; make it first")
 
 
 def quench_files(
@@ -86,8 +34,8 @@ def quench_files(
     progress: Progress,
 ) -> dict[str, Any]:
     """Quench every structure of some files into an extended XYZ file."""
-    _check_output(output)
-    source = _Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    check_output(output)
+    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
     settings = QuenchSettings(force_tolerance=force_tolerance)
     done = failed = 0
     symbol = ""
@@ -139,35 +87,6 @@ def _frames(
         )
 
 
-def classify_files(
-    files: Sequence[Path],
-    *,
-    cutoff: float | None,
-    species: str | None,
-    skip_bad: bool,
-    table: Path | None,
-) -> dict[str, Any]:
-    """Return the class of every structure of some files, and the composition."""
-    if table is not None:
-        _check_output(table)
-    source = _Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
-    structures = []
-    for path, block in source:
-        found = classify_structures(block.positions, cutoff=cutoff, species=block.species)
-        structures += [
-            {"file": str(path), "frame": int(frame), "class": str(name)}
-            for frame, name in zip(block.frames, found.cluster_class, strict=True)
-        ]
-    names = [one["class"] for one in structures]
-    if table is not None:
-        write_csv(table, ("file", "frame", "class"), (tuple(one.values()) for one in structures))
-    return {
-        "structures": structures,
-        "composition": {name: names.count(name) for name in CLASS_NAMES},
-        "skipped": source.skipped,
-    }
-
-
 def train_files(
     files: Sequence[Path],
     output: Path,
@@ -183,8 +102,8 @@ def train_files(
     from nanochart.chart.chart import train
     from nanochart.chart.training import TrainingSettings
 
-    _check_output(output)
-    source = _Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    check_output(output)
+    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
     positions, symbol = source.all_positions()
     checkpoint = output.with_name(output.name + ".checkpoint")
     chart = train(
@@ -216,21 +135,31 @@ def families_of(
     """Return a chart's families, found anew if structures are given."""
     from nanochart.chart.chart import load_chart
     from nanochart.chart.families import find_families
+    from nanochart.structure.family_words import describe_families
 
     chart = load_chart(chart_path)
     if files:
         if output is None:
             raise NanochartError("families found anew need a chart to go into: give --output")
-        _check_output(output)
-        source = _Source(files, species=species, n_atoms=chart.n_atoms, skip_bad=skip_bad)
-        positions, _ = source.all_positions()
-        families, _ = find_families(chart.transform(positions), bandwidth=bandwidth)
-        chart = chart.with_families(families)
+        check_output(output)
+        source = Source(files, species=species, n_atoms=chart.n_atoms, skip_bad=skip_bad)
+        positions, symbol = source.all_positions()
+        families, labels = find_families(chart.transform(positions), bandwidth=bandwidth)
+        words = describe_families(positions, labels, species=symbol, threads=available_cores())
+        chart = chart.with_families(families.told(words))
         chart.save(output)
     elif bandwidth is not None or output is not None:
         raise NanochartError("new families need the structures to group: give them, too")
     return [
-        {"id": one.id, "size": one.size, "centre": list(one.centre), "name": one.name}
+        {
+            "id": one.id,
+            "size": one.size,
+            "centre": list(one.centre),
+            "name": one.name,
+            "macro_family": one.macro_family,
+            "agreement": one.agreement,
+            "words": one.words,
+        }
         for one in chart.families or ()
     ]
 
@@ -250,9 +179,9 @@ def project_files(
     """Write the chart coordinates of every structure of some files as CSV."""
     from nanochart.chart.chart import load_chart
 
-    _check_output(output)
+    check_output(output)
     chart = load_chart(chart_path)
-    source = _Source(
+    source = Source(
         files, species=species or chart.species, n_atoms=chart.n_atoms, skip_bad=skip_bad
     )
     counts = {"structures": 0, "outside": 0, "failed quenches": 0}
@@ -274,7 +203,7 @@ def project_files(
 
 def _projected(
     chart: Chart,
-    source: _Source,
+    source: Source,
     minima_of: Callable[[NDArray[np.float64]], Minima] | None,
     counts: dict[str, int],
     progress: Progress,

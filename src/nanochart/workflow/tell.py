@@ -135,6 +135,7 @@ def _families(
                 # Until words are found, a family's name is but its number again.
                 name=one.name if one.words else "",
                 words=one.words,
+                macro_family=one.macro_family,
             )
         )
     return tuple(found)

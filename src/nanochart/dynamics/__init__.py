@@ -1,0 +1,1 @@
+"""How clusters move: unbiased runs."""
