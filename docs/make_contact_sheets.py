@@ -27,7 +27,7 @@ from nanochart.structure.cna import neighbour_cutoff
 from nanochart.structure.description import Classification, describe_positions
 
 FILES = {"au90": "Au", "au147": "Au", "au147-hot": "Au", "ag147": "Ag", "cu147": "Cu"}
-#: Structures described of each file; 50 of each class are drawn from them.
+#: Structures described of each file, all of different energy; 50 of each class are drawn of them.
 DESCRIBED, DRAWN = 6000, 50
 COLUMNS = 5
 PIXELS = 200
@@ -41,7 +41,9 @@ def main(folder: Path, out: Path) -> None:
     found: list[tuple[str, int, np.ndarray, Classification, int]] = []
     for name, species in FILES.items():
         with np.load(folder / f"{name}.npz") as data:
-            rows = np.sort(rng.choice(len(data["energy"]), DESCRIBED, replace=False))
+            # A cold replica visits one minimum a thousand times: of each energy one structure.
+            _, different = np.unique(data["energy"].round(3), return_index=True)
+            rows = np.sort(rng.permutation(different)[:DESCRIBED])
             positions = data["positions"][rows] * float(data["scale"])
         cutoff = neighbour_cutoff(nearest_neighbour_distance(species))
         described = describe_positions(positions, cutoff, threads=available_cores())

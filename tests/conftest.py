@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +15,22 @@ import pytest
 
 #: Real structures beside the checkout, where there are any. The project stands without them.
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _cache_of_compiled_kernels() -> str:
+    """Return a folder for numba's cache that belongs to the sources as they are.
+
+    Numba looks at the file of a function only: a change in another file that is compiled into it
+    would go untested.
+    """
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parents[1] / "src").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return str(Path(tempfile.gettempdir()) / f"nanochart-numba-{digest.hexdigest()[:16]}")
+
+
+# Before numba is imported; the processes that tests start inherit it.
+os.environ.setdefault("NUMBA_CACHE_DIR", _cache_of_compiled_kernels())
 
 
 def missing(what: str) -> None:

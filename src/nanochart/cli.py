@@ -238,12 +238,11 @@ def families(
         return
     print_table(
         f"{len(rows)} families",
-        ("family", "structures", "centre", "group", "agree", "name"),
+        ("family", "structures", "group", "agree", "name"),
         [
             (
                 row["id"],
                 row["size"],
-                " ".join(f"{x:.3f}" for x in row["centre"]),
                 row["macro_family"],
                 f"{100 * row['agreement']:.0f} %" if row["words"] else "",
                 row["name"],

@@ -371,6 +371,15 @@ def open_landscape(path: str | os.PathLike[str]) -> Landscape:
     return landscape
 
 
+def is_landscape(path: str | os.PathLike[str]) -> bool:
+    """Return whether ``open_landscape`` would find a landscape there."""
+    try:
+        _locate(Path(path))
+    except NanochartError:
+        return False
+    return True
+
+
 def _locate(path: Path) -> Path:
     shipped = Path(str(resources.files("nanochart") / "data" / f"{path}.landscape"))
     for candidate in (path, path / "landscape", shipped):

@@ -36,12 +36,15 @@ def say(text: str) -> None:
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a result as a table."""
+    """Print a result as a table: numbers to the right, words to the left."""
     table = Table(title=title, title_justify="left")
-    for place, name in enumerate(header):
-        table.add_column(name, justify="left" if place == 0 else "right")
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
+    lines = [[str(cell) for cell in row] for row in rows]
+    columns = zip(*lines, strict=True) if lines else [()] * len(header)
+    for name, cells in zip(header, columns, strict=True):
+        words = any(cell[:1].isalpha() for cell in cells)
+        table.add_column(name, justify="left" if words else "right")
+    for line in lines:
+        table.add_row(*(escape(cell) for cell in line))
     _results.print(table)
 
 

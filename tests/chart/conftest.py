@@ -61,4 +61,5 @@ def chart(structures):
     )
     torch.set_num_threads(before)
     families, _ = find_families(made.transform(structures))
-    return made.with_families(families.told({0: FamilyWords("a rod", "long and thin", "intermediate", 0.75)}))
+    words = FamilyWords("a rod", "long and thin", "intermediate", 0.75)
+    return made.with_families(families.told({0: words}))

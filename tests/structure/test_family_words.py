@@ -44,10 +44,16 @@ def test_without_a_majority_of_names_the_kind_is_taken() -> None:
 
 
 def test_without_a_majority_of_kinds_the_macro_family_is_taken() -> None:
-    names = [Words(f"kind {k} with this", "", "faulted fcc") for k in range(6)]
+    names = [Words(f"kind {k} with this", "", "intermediate") for k in range(6)]
     words = [*names, *[DECAHEDRON] * 4]
     (told,) = families_in_words(words, rows(10), np.zeros(10, dtype=int)).values()
-    assert (told.name, told.agreement) == ("mostly faulted fcc", 0.6)
+    assert (told.name, told.agreement) == ("mostly intermediate", 0.6)
+
+
+def test_close_packed_structures_of_several_names_are_called_after_their_faults() -> None:
+    words = [TWIN] * 4 + [ISLAND] * 4 + [DECAHEDRON] * 2  # not "fcc", which both names contain
+    (told,) = families_in_words(words, rows(10), np.zeros(10, dtype=int)).values()
+    assert (told.name, told.agreement) == ("faulted fcc", 0.8)
 
 
 def test_without_any_majority_the_two_largest_macro_families_are_named() -> None:

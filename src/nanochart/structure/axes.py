@@ -20,7 +20,9 @@ from nanochart.structure.surroundings import (
     FIVE_FOLD_BOND,
     LAYER_SPACING,
     Cluster,
+    cross,
     direction_of,
+    dot,
     length_of,
     radius_of,
 )
@@ -158,7 +160,7 @@ def _measure_longest(
     for axis in range(ends.shape[0]):
         first = x[ends[axis, 0]]
         along = direction_of(x[ends[axis, 1]] - first)
-        away = length_of(first - np.dot(first, along) * along)
+        away = length_of(first - dot(first, along) * along)
         longer = main < 0 or lengths[axis] > lengths[main]
         if longer or (lengths[axis] == lengths[main] and away < offset):
             main, offset = axis, away
@@ -174,8 +176,8 @@ def _measure_longest(
                 row.n_cap += _count_cap(cluster, end, inner)
     for plane in range(planes.sizes.shape[0]):
         normal = planes.normals[plane]
-        height = abs(np.dot(x[ends[main, 0]] - planes.points[plane], normal))
-        if abs(np.dot(normal, along)) > _TILTED_FROM:
+        height = abs(dot(x[ends[main, 0]] - planes.points[plane], normal))
+        if abs(dot(normal, along)) > _TILTED_FROM:
             row.n_tilted_planes += 1
         elif height > _ASIDE_FROM * LAYER_SPACING * cluster.bond_length:
             row.n_aside_planes += 1
@@ -193,7 +195,7 @@ def _count_cap(cluster: Cluster, end: int, inner: int) -> int:
     outward = direction_of(x[end] - x[inner])
     covered = False
     for place in range(cluster.n_neighbours[end]):
-        height = np.dot(x[cluster.neighbours[end, place]] - x[end], outward)
+        height = dot(x[cluster.neighbours[end, place]] - x[end], outward)
         covered = covered or height > _OUTWARD * cluster.bond_length
     faces = np.empty((5, 3))
     if not covered or not _faces(cluster, end, inner, outward, faces):
@@ -202,7 +204,7 @@ def _count_cap(cluster: Cluster, end: int, inner: int) -> int:
     for atom in range(x.shape[0]):
         highest = -1.0
         for face in range(5):
-            highest = max(highest, np.dot(x[atom] - x[end], faces[face]))
+            highest = max(highest, dot(x[atom] - x[end], faces[face]))
         n += highest > _ON_FACE * cluster.bond_length
     return n
 
@@ -228,13 +230,13 @@ def _faces(
                 n += 1
     if n != 5:
         return False
-    one = ring[0] - np.dot(ring[0], outward) * outward
-    two = np.cross(outward, one)
+    one = ring[0] - dot(ring[0], outward) * outward
+    two = cross(outward, one)
     angles = np.empty(5)
     for k in range(5):
-        angles[k] = math.atan2(np.dot(ring[k], two), np.dot(ring[k], one))
+        angles[k] = math.atan2(dot(ring[k], two), dot(ring[k], one))
     order = np.argsort(angles)
     for k in range(5):
-        normal = direction_of(np.cross(ring[order[k]], ring[order[(k + 1) % 5]]))
-        faces[k] = normal if np.dot(normal, outward) > 0.0 else -normal
+        normal = direction_of(cross(ring[order[k]], ring[order[(k + 1) % 5]]))
+        faces[k] = normal if dot(normal, outward) > 0.0 else -normal
     return True

@@ -33,7 +33,7 @@ from nanochart.structure.neighbours import (
 MOST_KNOWN = 12
 #: Of lanes.py and neighbours.py. numba's cache knows by the text of this file alone whether it has
 #: to compile anew, so every change of the other two must show here; a test sees to that.
-SOURCES = "unknown"
+SOURCES = "956cc76b9699e059"
 #: Where the pattern of an environment holds the number of neighbours.
 TOTAL_SHIFT = 56
 
@@ -179,6 +179,27 @@ def count_environments(
             for k in range(len(table.patterns)):
                 if table.patterns[k] == patterns[i]:
                     codes[s, i] = table.codes[k]
+
+
+@_outer
+def count_axes(
+    first: NDArray[np.int64],
+    ends: NDArray[np.int32],
+    signature: NDArray[np.uint8],
+    axis_code: int,
+    codes: NDArray[np.int8],
+    n_axes: NDArray[np.int64],
+) -> None:
+    """Fill the number of five-fold axes (n_structures,) from what the two others filled."""
+    for s in range(codes.shape[0]):
+        n_axes[s] = 0
+        for i in range(codes.shape[1]):
+            n_axes[s] += codes[s, i] == axis_code
+        for bond in range(first[s], first[s + 1]):
+            i, j, k = signature[bond, 0], signature[bond, 1], signature[bond, 2]
+            if i == 5 and j == 5 and k == 5:
+                one, other = codes[s, ends[bond, 0]], codes[s, ends[bond, 1]]
+                n_axes[s] -= one == axis_code and other == axis_code
 
 
 @inner

@@ -159,7 +159,9 @@ class Signatures:
         return self.atoms[bonds], self.signature[bonds]
 
 
-def signatures(positions: NDArray[np.float64], cutoff: Cutoff) -> Signatures:
+def signatures(
+    positions: NDArray[np.float64], cutoff: Cutoff, *, number_from: int = 0
+) -> Signatures:
     """Return the common neighbour signature of every bond of every structure.
 
     Parameters
@@ -170,6 +172,8 @@ def signatures(positions: NDArray[np.float64], cutoff: Cutoff) -> Signatures:
         Two atoms at most this far apart (Å) are bonded: one number (``neighbour_cutoff``), an array
         (n_structures,) with one for each structure (``adaptive_cutoff``), or ``PairCutoffs``
         between the elements of an alloy (``pair_cutoffs``).
+    number_from
+        What an error calls the first structure, for callers that take them in chunks.
 
     Returns
     -------
@@ -194,7 +198,7 @@ def signatures(positions: NDArray[np.float64], cutoff: Cutoff) -> Signatures:
     chunks. The kernel releases the GIL and structures do not depend on one another, so a caller
     may spread chunks over threads and get the same bits.
     """
-    positions = checked_positions(positions)
+    positions = checked_positions(positions, number_from=number_from)
     n_structures, n_atoms, _ = positions.shape
     squares, types = squared_cutoffs(cutoff, n_structures, n_atoms)
     # Room for atoms as crowded as they may be; memory that is never touched costs nothing.
@@ -204,7 +208,7 @@ def signatures(positions: NDArray[np.float64], cutoff: Cutoff) -> Signatures:
     signature = np.empty((room, 3), dtype=np.uint8)
     if n_atoms:
         stopped = kernels.fill_signatures(positions, squares, types, first, atoms, signature)
-        _raise_if_wrong(*stopped, squares)
+        _raise_if_wrong(*stopped, squares, number_from)
     return Signatures(n_atoms, first, atoms[: first[-1]], signature[: first[-1]])
 
 
@@ -221,7 +225,7 @@ def environments(positions: NDArray[np.float64], cutoff: Cutoff) -> NDArray[np.i
 
 
 def environments_and_axes(
-    positions: NDArray[np.float64], cutoff: Cutoff
+    positions: NDArray[np.float64], cutoff: Cutoff, *, number_from: int = 0
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Return what ``environments_of`` and ``five_fold_axes`` say, without listing the bonds.
 
@@ -232,14 +236,14 @@ def environments_and_axes(
     codes : ndarray of int8, shape (n_structures, n_atoms)
     n_axes : ndarray of int64, shape (n_structures,)
     """
-    positions = checked_positions(positions)
+    positions = checked_positions(positions, number_from=number_from)
     n_structures, n_atoms, _ = positions.shape
     squares, types = squared_cutoffs(cutoff, n_structures, n_atoms)
     codes = np.zeros((n_structures, n_atoms), dtype=np.int8)
     n_axes = np.zeros(n_structures, dtype=np.int64)
     if n_atoms:
         stopped = kernels.fill_environments(positions, squares, types, _TABLE, codes, n_axes)
-        _raise_if_wrong(*stopped, squares)
+        _raise_if_wrong(*stopped, squares, number_from)
     return codes, n_axes
 
 
@@ -269,23 +273,24 @@ def five_fold_axes(bonds: Signatures, codes: NDArray[np.int8]) -> NDArray[np.int
     -------
     ndarray of int64, shape (n_structures,)
     """
-    on_axis = codes == Environment.FIVE_FOLD_AXIS
-    i, j, k = bonds.signature.T
-    of_555 = np.flatnonzero((i == 5) & (j == 5) & (k == 5))
-    structure = np.searchsorted(bonds.first, of_555, side="right") - 1
-    one, other = bonds.atoms[of_555].T
-    along = on_axis[structure, one] & on_axis[structure, other]
-    n_along = np.bincount(structure[along], minlength=len(bonds))
-    return np.asarray(on_axis.sum(axis=1) - n_along, dtype=np.int64)
+    n_axes = np.empty(len(bonds), dtype=np.int64)
+    kernels.count_axes(bonds.first, bonds.atoms, bonds.signature, _TABLE.axis_code, codes, n_axes)
+    return n_axes
 
 
 def _raise_if_wrong(
-    wrong: int, structure: int, atom: int, other: int, squares: NDArray[np.float64]
+    wrong: int,
+    structure: int,
+    atom: int,
+    other: int,
+    squares: NDArray[np.float64],
+    number_from: int,
 ) -> None:
     """Tell what stopped a kernel; ``squares`` as ``squared_cutoffs`` gave them."""
     if wrong == FINE:
         return
     cutoffs = np.sqrt(squares[min(structure, len(squares) - 1)])
+    structure += number_from
     if wrong == COINCIDE:
         closest = COINCIDENT * cutoffs.min()
         raise NanochartError(

@@ -184,8 +184,10 @@ def adaptive_cutoff(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return cutoffs
 
 
-def checked_positions(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the positions as the kernels read them, or raise.
+def checked_positions(
+    positions: NDArray[np.float64], *, number_from: int = 0
+) -> NDArray[np.float64]:
+    """Return the positions as the kernels read them, or raise; errors count from ``number_from``.
 
     Writeable, though nothing is written: numba would compile all anew for arrays that are not.
     """
@@ -199,8 +201,8 @@ def checked_positions(positions: NDArray[np.float64]) -> NDArray[np.float64]:
         if not finite.all():
             structure, atom, _ = np.argwhere(~finite)[0]
             raise NanochartError(
-                f"structure {structure}, atom {atom} has a coordinate that is NaN or infinite; "
-                "remove the structure"
+                f"structure {number_from + structure}, atom {atom} has a coordinate that is NaN or "
+                "infinite; remove the structure"
             )
     return positions
 

@@ -21,6 +21,8 @@ from nanochart.sampling.rgl import PARAMETER_SETS
 from nanochart.structure.description import ADAPTIVE, cutoff_for, describe_positions
 from nanochart.structure.words import MACRO_FAMILIES, Words
 
+#: What stands before "with" in their names says less than the macro-family.
+_CLOSE_PACKED = ("fcc", "faulted fcc", "faulted hcp")
 #: A name has to fit this share of a family.
 _MAJORITY = 0.5
 #: Others are told of from this share on, three at most.
@@ -90,7 +92,7 @@ def families_in_words(
     members = {
         int(label): np.flatnonzero(labels == label) for label in np.unique(labels) if label >= 0
     }
-    found = {label: _consensus([words[i] for i in rows]) for label, rows in members.items()}
+    found = {label: _consensus([words[i] for i in rows.tolist()]) for label, rows in members.items()}
     by_name: dict[str, list[int]] = {}
     for label, one in found.items():
         by_name.setdefault(one.name, []).append(label)
@@ -136,7 +138,7 @@ def _consensus(words: Sequence[Words]) -> FamilyWords:
     macro_families = Counter(one.macro_family for one in words)
     # Of equal counts the first in the paper's order, whatever the order of the structures.
     macro_family = max(MACRO_FAMILIES, key=lambda one: macro_families[one])
-    kinds = Counter(_kind(one.name) for one in words)
+    kinds = Counter(_kind(one) for one in words)
     for counted, said in ((names, "{}"), (kinds, "{}"), (macro_families, "mostly {}")):
         best = min(counted, key=lambda one: (-counted[one], one))
         if counted[best] >= _MAJORITY * total:
@@ -161,9 +163,11 @@ def _consensus(words: Sequence[Words]) -> FamilyWords:
     return FamilyWords(name, sentence + ".", macro_family, agreeing / total)
 
 
-def _kind(name: str) -> str:
-    """Return what a name says before its particulars."""
-    return name.removeprefix("distorted ").split(" with ")[0].split(",")[0]
+def _kind(words: Words) -> str:
+    """Return what a name says before its particulars; of close-packed ones, the macro-family."""
+    if words.macro_family in _CLOSE_PACKED:
+        return words.macro_family
+    return words.name.removeprefix("distorted ").split(" with ")[0].split(",")[0]
 
 
 def _told_apart(families: dict[int, NDArray[Any]]) -> dict[int, str]:

@@ -24,6 +24,7 @@ from nanochart.structure.surroundings import (
     FIVE_FOLD_BOND,
     Cluster,
     direction_of,
+    dot,
     length_of,
     radius_of,
 )
@@ -161,7 +162,7 @@ def _walk_axes(cluster: Cluster, centre: NDArray[np.float64]) -> Axes:
             best = _ALONG
             for place in range(cluster.n_neighbours[here]):
                 other = cluster.neighbours[here, place]
-                along = np.dot(direction_of(x[other] - x[here]), direction)
+                along = dot(direction_of(x[other] - x[here]), direction)
                 if along > best:
                     best = along
                     ahead = other
@@ -181,7 +182,7 @@ def _ring_size(cluster: Cluster, centre: NDArray[np.float64], end: int) -> int:
     n = 0
     for place in range(cluster.n_neighbours[end]):
         other = cluster.neighbours[end, place]
-        if np.dot(x[other] - x[end], direction) > _RING_FROM * cluster.bond_length:
+        if dot(x[other] - x[end], direction) > _RING_FROM * cluster.bond_length:
             ring[n] = other
             n += 1
     for a in range(n):
@@ -206,7 +207,7 @@ def _count_on_sites(cluster: Cluster, axes: Axes, n_shells: int) -> tuple[int, i
     touching = np.empty((N_AXES, N_AXES), dtype=np.bool_)  # 63.4° apart, not 116.6° or 180°
     for u in range(N_AXES):
         for v in range(N_AXES):
-            touching[u, v] = u != v and np.dot(steps[u], steps[v]) > 0.0
+            touching[u, v] = u != v and dot(steps[u], steps[v]) > 0.0
     on_site = np.zeros(cluster.x.shape[0], dtype=np.bool_)
     filled = 0
     for k in range(1, n_shells + 1):

@@ -26,7 +26,9 @@ from nanochart.structure.surroundings import (
     FULL_SHELL,
     LAYER_SPACING,
     Cluster,
+    cross,
     direction_of,
+    dot,
     root_of,
 )
 
@@ -100,8 +102,8 @@ def _normals(cluster: Cluster) -> NDArray[np.float64]:
         total = np.zeros(3)
         for a in range(n):
             for b in range(a):
-                product = np.cross(inplane[a], inplane[b])
-                total += product if np.dot(product, total) >= 0.0 else -product
+                product = cross(inplane[a], inplane[b])
+                total += product if dot(product, total) >= 0.0 else -product
         normals[atom] = direction_of(total)
     return normals
 
@@ -120,7 +122,7 @@ def _find_planes(cluster: Cluster) -> Planes:
             other = cluster.neighbours[atom, place]
             joined = other < atom and cluster.kinds[atom, place] == INPLANE_BOND
             if joined and codes[other] == _HCP:
-                cosine = np.dot(atom_normals[atom], atom_normals[other])
+                cosine = dot(atom_normals[atom], atom_normals[other])
                 if abs(cosine) > _COSINE_PARALLEL:
                     parent[root_of(parent, atom)] = root_of(parent, other)
     plane_of = np.full(n_atoms, -1, dtype=np.int32)
@@ -140,7 +142,7 @@ def _find_planes(cluster: Cluster) -> Planes:
         plane = plane_of[root]
         plane_of[atom] = plane
         normal = atom_normals[atom]
-        normals[plane] += normal if np.dot(normal, normals[plane]) >= 0.0 else -normal
+        normals[plane] += normal if dot(normal, normals[plane]) >= 0.0 else -normal
         points[plane] += (cluster.x[atom] - points[plane]) / (sizes[plane] + 1)
         sizes[plane] += 1
     spacing = LAYER_SPACING * cluster.bond_length
@@ -167,15 +169,15 @@ def _merge_coplanar(
         while other < n_planes:
             b = direction_of(normals[other])
             apart = points[other] - points[one]
-            height = max(abs(np.dot(apart, a)), abs(np.dot(apart, b)))
-            if abs(np.dot(a, b)) > _COSINE_PARALLEL and height < _COPLANAR * spacing:
+            height = max(abs(dot(apart, a)), abs(dot(apart, b)))
+            if abs(dot(a, b)) > _COSINE_PARALLEL and height < _COPLANAR * spacing:
                 break
             other += 1
         if other == n_planes:
             one += 1
             continue
         # Into one goes the other, into its place the last; then one is compared with all again.
-        up = np.dot(normals[one], normals[other]) >= 0.0
+        up = dot(normals[one], normals[other]) >= 0.0
         normals[one] += normals[other] if up else -normals[other]
         sizes[one] += sizes[other]
         points[one] += (points[other] - points[one]) * (sizes[other] / sizes[one])
@@ -198,7 +200,7 @@ def _count_directions(normals: NDArray[np.float64]) -> int:
     for plane in range(normals.shape[0]):
         known = False
         for k in range(n):
-            cosine = np.dot(normals[plane], normals[leaders[k]])
+            cosine = dot(normals[plane], normals[leaders[k]])
             known = known or abs(cosine) > _COSINE_PARALLEL
         if not known:
             leaders[n] = plane
@@ -216,7 +218,7 @@ def _is_island(cluster: Cluster, planes: Planes, plane: int) -> bool:
             continue
         for place in range(cluster.n_neighbours[atom]):
             other = cluster.neighbours[atom, place]
-            height = np.dot(cluster.x[other] - cluster.x[atom], normal)
+            height = dot(cluster.x[other] - cluster.x[atom], normal)
             if abs(height) > 0.5 * LAYER_SPACING * cluster.bond_length:
                 inside[int(height > 0.0)] += cluster.n_neighbours[other] >= FULL_SHELL
     return bool(inside[0] == 0 or inside[1] == 0)
@@ -233,7 +235,7 @@ def _write_word(cluster: Cluster, normal: NDArray[np.float64], word: NDArray[np.
     inside = np.flatnonzero((cluster.codes == _FCC) | (cluster.codes == _HCP))
     heights = np.empty(inside.shape[0])
     for k in range(inside.shape[0]):
-        heights[k] = np.dot(cluster.x[inside[k]], normal)
+        heights[k] = dot(cluster.x[inside[k]], normal)
     order = np.argsort(heights)
     n_layers = 0
     start = 0

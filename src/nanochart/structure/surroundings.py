@@ -73,9 +73,25 @@ def root_of(parent: NDArray[np.int32], atom: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
+def dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the scalar product of two vectors, without the detour over BLAS."""
+    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
+
+
+@numba.njit(nogil=True, cache=True)
+def cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the vector product of two vectors."""
+    product = np.empty(3)
+    product[0] = a[1] * b[2] - a[2] * b[1]
+    product[1] = a[2] * b[0] - a[0] * b[2]
+    product[2] = a[0] * b[1] - a[1] * b[0]
+    return product
+
+
+@numba.njit(nogil=True, cache=True)
 def length_of(vector: NDArray[np.float64]) -> float:
     """Return the length of a vector."""
-    return math.sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2)
+    return math.sqrt(dot(vector, vector))
 
 
 @numba.njit(nogil=True, cache=True)

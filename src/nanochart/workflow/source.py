@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.formats import Block, read_structures
-from nanochart.landscape import open_landscape
+from nanochart.landscape import is_landscape, open_landscape
 
 
 class Source:
@@ -45,7 +45,7 @@ class Source:
                     yield path, block
 
     def _blocks(self, path: Path, n_atoms: int | None) -> Iterator[Block]:
-        if path.is_dir():
+        if path.is_dir() or is_landscape(path):
             yield from _landscape_blocks(path)
         else:
             yield from read_structures(path, n_atoms=n_atoms, **self._options)

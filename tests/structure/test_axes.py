@@ -1,0 +1,164 @@
+"""Five-fold axes: decahedra of all sizes, where the axis is, what is on their faces and grooves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nanochart.sampling.quench import quench
+
+from .builders import (
+    R0,
+    cap_normals,
+    decahedron,
+    described,
+    face,
+    lopsided,
+    neighbours_of,
+    partly_capped,
+    radius_of,
+    with_islands,
+    with_plane_in_groove,
+    with_restructured_groove,
+)
+
+#: (p, q, r) of decahedra of 38 to 900 atoms with (100) facets two atoms wide or more.
+DECAHEDRA = [
+    pqr
+    for pqr in np.ndindex(7, 7, 4)
+    if pqr[0] >= 2 and pqr[1] >= 1 and 38 <= len(decahedron(*pqr)) <= 900
+]
+
+
+@pytest.mark.parametrize("pqr", DECAHEDRA)
+def test_ideal_decahedra_of_many_sizes(pqr):
+    p, q, r = pqr
+    found = described(decahedron(p, q, r))
+    # Grooves of depth r are cut from a decahedron of p + 2r: pyramids of that edge, q - 1 layers
+    # between them.
+    length = p + 2 * r + q - 1
+    # r layers down in a groove its bottom line has q + r atoms; both ends belong to the caps.
+    n_reentrances = 5 * (q + r - 2) if r else 0
+    marks = "Marks " if n_reentrances else ""
+    assert (found.cluster_class, found.macro_family) == ("Dh", "Dh")
+    assert found.name == f"{marks}decahedron"
+    row = found.row
+    assert (row["n_axes"], row["n_meeting"], row["n_hub"]) == (1, 1, 2)
+    assert (row["axis_length"], row["n_reentrances"]) == (length, n_reentrances)
+    assert row["axis_offset"] == pytest.approx(0.0, abs=1e-9)
+    np.testing.assert_allclose(np.abs(row["direction"]), [0, 0, 1], atol=1e-9)
+    assert row["n_planes"] == row["n_directions"] == (5 if row["n_hcp"] else 0)  # the twin planes
+    for column in (
+        "n_cap", "n_tilted_planes", "n_aside_planes", "n_islands", "n_short_axes",
+        "n_tips_off_axes", "n_off_lattice", "n_centres", "n_vacant_centres",
+    ):  # fmt: skip
+        assert row[column] == 0, column
+
+
+@pytest.mark.parametrize("pqr", [(6, 2, 0), (7, 1, 0), (8, 1, 0)])
+@pytest.mark.parametrize(
+    ("n_sectors", "layers", "peripheral"),
+    [(0, 0, False), (1, 1, False), (2, 2, False), (2, 1, True), (3, 1, True)],
+)
+def test_an_axis_moved_off_the_centre(pqr, n_sectors, layers, peripheral):
+    cut = lopsided(decahedron(*pqr), n_sectors=n_sectors, layers=layers)
+    found = described(cut)
+    # The axis is still the z axis.
+    offset = np.hypot(*cut.mean(axis=0)[:2]) / radius_of(cut)
+    assert found.row["axis_offset"] == pytest.approx(offset, abs=1e-9)
+    assert (offset > 0.35) == peripheral
+    assert found.cluster_class == "Dh"
+    assert found.name == "decahedron" + " with a peripheral axis" * peripheral
+    assert found.row["axis_length"] == pqr[0] + pqr[1] - 1
+
+
+@pytest.mark.parametrize("pqr", [(4, 2, 1), (5, 2, 0), (4, 3, 1)])
+def test_an_hcp_island_on_a_decahedron(pqr):
+    base = decahedron(*pqr)
+    sites = face(base, cap_normals(base)[0], "hcp")
+    end = base[base[:, 2].argmax()]
+    patch = sites[np.linalg.norm(sites - end, axis=1) > 1.5 * R0]  # the axis's end stays bare
+    found = described(np.concatenate([base, patch]))
+    assert (found.cluster_class, found.name) == ("Dh", "decahedron with an hcp island")
+    row = found.row
+    assert (row["n_planes"], row["n_tilted_planes"], row["n_islands"], row["n_cap"]) == (6, 1, 1, 0)
+    # Atoms of the face with three more on top become hcp, those of the twin planes stay hcp.
+    more = (neighbours_of(base, patch) == 3).sum()
+    assert row["n_hcp"] == described(base).row["n_hcp"] + more
+
+
+@pytest.mark.parametrize("pqr", [(2, 2, 1), (3, 2, 1), (5, 2, 0), (2, 2, 2)])
+def test_hcp_islands_that_cover_the_end_of_the_axis_are_caps_as_well(pqr):
+    base = decahedron(*pqr)
+    normals = cap_normals(base)
+    one, two = with_islands(base, normals[:1], "hcp"), with_islands(base, normals[[0, 2]], "hcp")
+    found = described(one)
+    assert found.name == "decahedron with an hcp island and a partial cap"
+    assert (found.row["n_tilted_planes"], found.row["n_cap"]) == (1, len(one) - len(base))
+    found = described(two)
+    assert found.name == "decahedron with two hcp islands and a partial cap"
+    assert (found.row["n_tilted_planes"], found.row["n_cap"]) == (2, len(two) - len(base))
+
+
+@pytest.mark.parametrize("pqr", [(2, 2, 1), (3, 2, 1), (5, 2, 0)])
+def test_islands_on_adjacent_faces_make_a_second_axis(pqr):
+    # Around the ridge between them meet two crystals, their two mirror images and the wedge that
+    # the islands close: five, about an axis that starts at the end of the first.
+    base = decahedron(*pqr)
+    found = described(with_islands(base, cap_normals(base)[:2], "hcp"))
+    assert (found.cluster_class, found.macro_family) == ("Mix", "intermediate")
+    assert found.name == "poly-decahedron with two axes that meet"
+    assert (found.row["n_axes"], found.row["n_meeting"]) == (2, 2)
+
+
+@pytest.mark.parametrize("pqr", [(2, 2, 1), (3, 2, 1), (4, 1, 0), (5, 2, 0), (2, 2, 2)])
+def test_a_cap_is_partial_until_the_axis_has_grown(pqr):
+    length = pqr[0] + pqr[1] + 2 * pqr[2] - 1
+    for n_faces in (1, 2, 3):
+        cluster, n_added = partly_capped(*pqr, n_faces)
+        found = described(cluster)
+        assert (found.cluster_class, found.name) == ("Dh", "decahedron with a partial cap")
+        assert (found.row["n_cap"], found.row["axis_length"]) == (n_added, length)
+    for n_faces in (4, 5):  # the ring of five around the new end is complete
+        found = described(partly_capped(*pqr, n_faces)[0])
+        assert "cap" not in found.name
+        assert (found.row["n_cap"], found.row["axis_length"]) == (0, length + 1)
+
+
+def test_a_layer_that_leaves_the_end_bare_is_no_cap():
+    base = decahedron(4, 2, 1)
+    found = described(with_islands(base, cap_normals(base)[:2], "fcc"))
+    assert (found.name, found.row["n_cap"]) == ("Marks decahedron", 0)
+
+
+@pytest.mark.parametrize("pqr", [(2, 2, 2), (1, 2, 3), (3, 3, 2)])
+@pytest.mark.parametrize("species", ["", "Ag"])
+def test_a_stacking_fault_in_a_groove_is_an_additional_plane(pqr, species):
+    cluster = with_plane_in_groove(*pqr)
+    if species:
+        cluster = quench(cluster, species=species).positions[0]
+    found = described(cluster)
+    assert found.cluster_class == "Dh"
+    assert found.name == "decahedron with an additional hcp plane"
+    row = found.row
+    assert (row["n_planes"], row["n_aside_planes"], row["n_tilted_planes"]) == (6, 1, 0)
+    assert row["n_directions"] == 5  # parallel to a twin plane
+
+
+@pytest.mark.parametrize("pqr", [(2, 2, 1), (3, 2, 1), (4, 2, 1)])
+@pytest.mark.parametrize("species", ["", "Au", "Ag", "Cu"])
+def test_a_restructured_groove(pqr, species):
+    cluster = with_restructured_groove(*pqr)
+    base = described(decahedron(*pqr))
+    if species:  # a local minimum of three metals (r0 of copper is 2.56 Å, the others have gold's)
+        scale = 2.56 / R0 if species == "Cu" else 1.0
+        cluster = quench(scale * cluster, species=species).positions[0] / scale
+    found = described(cluster)
+    # Icosahedron-like: no class of one motif, but still a decahedron in words.
+    assert (found.cluster_class, found.macro_family) == ("Mix", "Dh")
+    assert found.name == "decahedron with a restructured groove"
+    row = found.row
+    assert (row["n_axes"], row["axis_length"]) == (1, base.row["axis_length"])
+    assert (row["n_short_axes"], row["n_tips_off_axes"], row["n_hub"]) == (4, 4, 4)
+    assert row["n_reentrances"] == base.row["n_reentrances"] - 1  # the other grooves
+
