@@ -16,6 +16,8 @@ from ase.cluster import Decahedron, Icosahedron, Octahedron
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from nanochart.sampling.quench import quench
+from nanochart.sampling.rgl import nearest_neighbour_distance
 from nanochart.structure.cna import neighbour_cutoff
 from nanochart.structure.description import classify
 from nanochart.structure.planes import LAYER_LETTERS
@@ -52,19 +54,24 @@ def described(positions: Array, cutoff: float = CUTOFF) -> Description:
 def described_all(positions: Array, cutoff: float = CUTOFF) -> list[Description]:
     """Return what is said of each structure (n_structures, n_atoms, 3)."""
     found = classify(positions, cutoff=cutoff)
+    each = zip(found.cluster_class.tolist(), found.words, found.defects, strict=True)
     return [
-        Description(
-            str(cluster_class), words.name, words.sentence, words.macro_family, word_of_row(row), row
-        )
-        for cluster_class, words, row in zip(
-            found.cluster_class, found.words, found.defects, strict=True
-        )
+        Description(kind, words.name, words.sentence, words.macro_family, word_of_row(row), row)
+        for kind, words, row in each
     ]
 
 
 def word_of_row(row: Any) -> str:
     """Return the column of layers as letters."""
     return "".join(LAYER_LETTERS[layer] for layer in row["layers"]).strip()
+
+
+def quenched(positions: Array, species: str) -> Array:
+    """Return the local minimum of a metal below a structure, as large as if it were of gold."""
+    scale = nearest_neighbour_distance(species) / R0
+    minimum = quench(scale * positions, species=species)
+    assert minimum.converged.all()
+    return minimum.positions[0] / scale
 
 
 def neighbours_of(positions: Array, others: Array | None = None) -> NDArray[np.int64]:
@@ -181,9 +188,7 @@ def with_islands(positions: Array, normals: Iterable[Sequence[float] | Array], s
     return np.concatenate([positions, *(face(positions, normal, stack) for normal in normals)])
 
 
-def with_half_an_island(
-    edge: int, cut: int, *, across: Sequence[float] = (-1, -1, 2)
-) -> Array:
+def with_half_an_island(edge: int, cut: int, *, across: Sequence[float] = (-1, -1, 2)) -> Array:
     """Return an octahedron with half a layer in hcp and half in fcc sites on its (111) face.
 
     The halves are a bond apart, as two stackings of one layer must be; ``across`` points from the
@@ -192,9 +197,7 @@ def with_half_an_island(
     base, normal = octahedron(edge, cut), np.ones(3)
     direction = np.asarray(across) / np.linalg.norm(across)
     hcp, fcc = face(base, normal, "hcp"), face(base, normal, "fcc")
-    return np.concatenate(
-        [base, hcp[hcp @ direction > 0.5 * R0], fcc[fcc @ direction < -0.5 * R0]]
-    )
+    return np.concatenate([base, hcp[hcp @ direction > 0.5 * R0], fcc[fcc @ direction < -0.5 * R0]])
 
 
 # --- Decahedra, the axis along z through the origin of the ideal one ----------------------------

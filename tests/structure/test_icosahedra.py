@@ -5,32 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nanochart.sampling.quench import quench
-from nanochart.sampling.rgl import nearest_neighbour_distance
-from nanochart.structure.cna import neighbour_cutoff
-
 from .builders import (
-    R0,
-    Description,
+    CUTOFF,
     decahedron,
     described,
     face,
     icosahedron,
     octahedron,
     poly_icosahedron,
+    quenched,
     surface,
     vertices,
     with_rosettes,
     without_centre,
 )
-
-
-def quenched(positions: np.ndarray, species: str) -> Description:
-    """Return what is said of the local minimum of a metal below a structure of gold's size."""
-    r0 = nearest_neighbour_distance(species)
-    minimum = quench(positions * r0 / R0, species=species)
-    assert minimum.converged.all()
-    return described(minimum.positions[0], neighbour_cutoff(r0))
 
 
 def in_shell(n_shells: int) -> int:
@@ -72,11 +60,12 @@ def test_a_central_vacancy(n_shells):
 @pytest.mark.parametrize("n_shells", [3, 4])
 @pytest.mark.parametrize("species", ["Au", "Ag", "Cu"])
 def test_a_central_vacancy_outlives_a_quench(n_shells, species):
-    assert quenched(without_centre(n_shells), species).name == "icosahedron with a central vacancy"
+    found = described(quenched(without_centre(n_shells), species))
+    assert found.name == "icosahedron with a central vacancy"
 
 
 @pytest.mark.parametrize("n_missing", range(1, 13))
-@pytest.mark.parametrize("n_shells", [2, 3, 4])
+@pytest.mark.parametrize("n_shells", [3, 4])
 def test_missing_vertices_are_counted_one_by_one(n_shells, n_missing):
     positions = icosahedron(n_shells)
     found = described(np.delete(positions, vertices(positions)[:n_missing], axis=0))
@@ -84,6 +73,16 @@ def test_missing_vertices_are_counted_one_by_one(n_shells, n_missing):
     assert row["n_shells"] == n_shells
     assert (row["n_vacancies"], row["n_missing_vertices"]) == (n_missing, n_missing)
     assert (row["n_off_sites"], row["n_rosettes"]) == (0, 0)
+    assert (found.name, found.macro_family) == ("icosahedron with surface vacancies", "Ih")
+
+
+@pytest.mark.parametrize("n_missing", [3, 7, 12])
+def test_two_shells_without_vertices_are_not_amorphous(n_missing):
+    # Every atom is on its Mackay site and no bond is foreign to an icosahedron; that most of the
+    # 42 atoms of the surface are corners, which the table lacks, is no disorder.
+    positions = icosahedron(2)
+    found = described(np.delete(positions, vertices(positions)[:n_missing], axis=0))
+    assert found.row["n_off_lattice"] == 0
     assert (found.name, found.macro_family) == ("icosahedron with surface vacancies", "Ih")
 
 
@@ -109,14 +108,14 @@ def test_a_central_vacancy_and_missing_vertices():
     assert (found.row["n_vacancies"], found.row["n_missing_vertices"]) == (3, 3)
 
 
-def test_an_adatom_sits_on_no_site():
-    positions = icosahedron(3)
-    radii = np.linalg.norm(positions, axis=1)
-    middle = positions[surface(3)[radii[surface(3)].argmin()]]  # of a face
-    adatom = face(positions, middle, "hcp")[:1]
+@pytest.mark.parametrize("stack", ["fcc", "hcp"])
+def test_an_adatom_is_no_disorder(stack):
+    positions, outermost = icosahedron(3), surface(3)
+    middle = outermost[np.linalg.norm(positions[outermost], axis=1).argmin()]  # of a face
+    adatom = face(positions, positions[middle], stack)[:1]
     found = described(np.concatenate([positions, adatom]))
-    assert (found.cluster_class, found.name) == ("Ih", "icosahedron")
     assert (found.row["n_vacancies"], found.row["n_off_sites"]) == (0, 1)
+    assert (found.cluster_class, found.name) == ("Ih", "icosahedron")
 
 
 NUMBERS = ("no rosettes", "a rosette", "two rosettes", "three rosettes")
@@ -135,30 +134,29 @@ def test_rosettes_as_built(n_shells, n_rosettes):
         assert found.name == f"icosahedron with {NUMBERS[n_rosettes]}"
 
 
-@pytest.mark.parametrize("n_rosettes", [1, 2, 3])
+@pytest.mark.parametrize("n_rosettes", [1, 2])
 def test_gold_keeps_its_rosettes(n_rosettes):
     # Gold's icosahedra have rosettes in their lowest minima (Aprà et al., PRL 93, 065502, 2004).
-    found = quenched(with_rosettes(3, n_rosettes), "Au")
+    found = described(quenched(with_rosettes(3, n_rosettes), "Au"))
     assert (found.cluster_class, found.macro_family) == ("Ih", "Ih")
     assert found.name == f"icosahedron with {NUMBERS[n_rosettes]}"
 
 
 @pytest.mark.parametrize("species", ["Au", "Ag"])
 def test_rosettes_of_two_shells_outlive_a_quench(species):
-    assert quenched(with_rosettes(2, 1), species).name == "icosahedron with a rosette"
+    assert described(quenched(with_rosettes(2, 1), species)).name == "icosahedron with a rosette"
 
 
 def test_a_wide_rosette_of_silver_is_still_one():
     # In this minimum of silver two of the six atoms stand 3.50 Å from the last atom of the axis,
     # 0.01 Å beyond the cutoff. The ring is closed all the same: its bonds are 2.62 to 2.99 Å.
     start = with_rosettes(3, 1)
-    r0 = nearest_neighbour_distance("Ag")
     ring = np.flatnonzero(np.linalg.norm(start - icosahedron(3), axis=1) > 1e-6)
-    minimum = quench(start * r0 / R0, species="Ag").positions[0]
+    minimum = quenched(start, "Ag")
     apart = np.linalg.norm(minimum[ring][:, np.newaxis] - minimum[ring], axis=2)
     assert len(ring) == 6
-    assert ((apart < neighbour_cutoff(r0)).sum(axis=1) == 3).all()  # itself and two in the ring
-    found = described(minimum, neighbour_cutoff(r0))
+    assert ((apart < CUTOFF).sum(axis=1) == 3).all()  # itself and two in the ring
+    found = described(minimum)
     assert found.row["n_missing_vertices"] == 1
     assert found.name == "icosahedron with a rosette"
 
@@ -168,7 +166,7 @@ def test_a_wide_rosette_of_silver_is_still_one():
 def test_interpenetrating_icosahedra(n_centres, species):
     positions = poly_icosahedron(n_centres)
     assert len(positions) == 13 + 6 * (n_centres - 1)
-    found = quenched(positions, species) if species else described(positions)
+    found = described(quenched(positions, species) if species else positions)
     number = ("two", "three")[n_centres - 2]
     assert (found.macro_family, found.row["n_centres"]) == ("Ih", n_centres)
     assert found.name == f"poly-icosahedron with {number} centres"  # nothing decahedral in it

@@ -32,15 +32,17 @@ def test_every_sequence_of_layers_is_read_as_it_was_stacked(n_layers):
         word = word_of(sequence)
         found = described(stacking(sequence))
         faulted = "h" in word
-        assert (found.cluster_class, found.word) == (
-            ("Twin", word) if faulted else ("Fcc", "")
-        ), sequence
+        assert (found.cluster_class, found.word) == (("Twin", word) if faulted else ("Fcc", "")), (
+            sequence
+        )
         assert (found.name, found.macro_family) == layers_in_words(word), sequence
         assert found.row["n_planes"] == word.count("h")
         assert found.row["n_directions"] == faulted
         at_an_end = {0, len(word) - 1}  # of one layer both ends are the same
         assert found.row["n_islands"] == sum(word[end] == "h" for end in at_an_end)
-        assert found.row["n_axes"] == found.row["n_tips_off_axes"] == found.row["n_off_lattice"] == 0
+        assert (
+            found.row["n_axes"] == found.row["n_tips_off_axes"] == found.row["n_off_lattice"] == 0
+        )
         np.testing.assert_allclose(np.abs(found.row["direction"]), [0, 0, faulted], atol=1e-12)
 
 
