@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nanochart.structure.planes import SMALLEST_PLANE
 from nanochart.structure.words import layers_in_words
 
 from .builders import (
     described,
+    face,
     icosahedron,
     neighbours_of,
     octahedron,
@@ -150,7 +152,7 @@ def test_a_further_layer_in_fcc_sites_is_no_island(edge_cut):
     assert (found.cluster_class, found.name, found.row["n_planes"]) == ("Fcc", "fcc", 0)
 
 
-@pytest.mark.parametrize("edge_cut", [(8, 1), (8, 2), (9, 2)])
+@pytest.mark.parametrize("edge_cut", [(8, 1), (9, 1), (9, 2)])
 def test_half_a_layer_in_hcp_sites_is_a_partial_island(edge_cut):
     found = described(with_half_an_island(*edge_cut))
     # The planes of the edge's atoms, the last of them half fcc, half hcp under the new layer.
@@ -160,11 +162,10 @@ def test_half_a_layer_in_hcp_sites_is_a_partial_island(edge_cut):
 
 
 def test_a_few_hcp_atoms_are_not_passed_over():
-    # The same half layer, its edge turned by 90°: fewer atoms of the face have three hcp atoms on
-    # top, but some have. The class is Twin, so the words must not tell of a perfect crystal.
+    # Half a layer again, its edge turned by 90°: only two atoms of the face have three hcp atoms on
+    # top. The class is Twin for these, so the words must not tell of a perfect crystal.
     found = described(with_half_an_island(8, 2, across=(1, -1, 0)))
-    assert (found.cluster_class, found.row["n_planes"]) == ("Twin", 1)
-    assert found.macro_family == "faulted fcc"
+    assert (found.cluster_class, found.row["n_hcp"]) == ("Twin", 2)
     assert "hcp" in found.name
 
 
@@ -173,5 +174,19 @@ def test_the_planes_of_an_icosahedron():
     # two parallel. A face has k - 1 atoms of shell k between the two axes that bound it.
     for n_shells in (3, 4, 5):
         row = described(icosahedron(n_shells)).row
-        assert (row["n_planes"], row["n_directions"], row["n_islands"]) == (15, 15, 0)
-        assert row["n_hcp"] == 30 * sum(k - 1 for k in range(2, n_shells))
+        in_a_plane = 2 * sum(k - 1 for k in range(2, n_shells))
+        planes = (15, 0) if in_a_plane >= SMALLEST_PLANE else (0, 15)
+        assert (row["n_planes"], row["n_patches"]) == planes
+        assert row["n_directions"] == planes[0]
+        assert row["n_islands"] == 0
+        assert row["n_hcp"] == 15 * in_a_plane
+
+
+def test_one_or_two_hcp_atoms_are_a_patch():
+    # Three atoms in hcp sites make one atom beneath hcp.
+    base = octahedron(4, 1)
+    assert len(face(base, NORMALS[0], "hcp")) == 3
+    for n_faces, patches in ((1, "an hcp patch"), (2, "two hcp patches")):
+        found = described(with_islands(base, NORMALS[:n_faces], "hcp"))
+        assert found.name == f"fcc with {patches}"
+        assert (found.row["n_planes"], found.row["n_patches"]) == (0, n_faces)

@@ -18,6 +18,7 @@ from nanochart.structure.cna import Environment
 from nanochart.structure.planes import Planes
 from nanochart.structure.surroundings import (
     FIVE_FOLD_BOND,
+    FULL_SHELL,
     LAYER_SPACING,
     Cluster,
     cross,
@@ -30,11 +31,20 @@ from nanochart.structure.surroundings import (
 #: Axes kept of one cluster. An icosahedron has 12; a melt has fewer.
 MAX_AXES = 48
 
-_AXIS, _CENTRE, _TIP = (
+_AXIS, _CENTRE, _TIP, _REENTRANCE = (
     int(Environment.FIVE_FOLD_AXIS),
     int(Environment.ICOSAHEDRON_CENTRE),
     int(Environment.TIP),
+    int(Environment.MARKS_REENTRANCE),
 )
+_FIVE = 5
+# The next atom along an axis lies within acos 0.92 = 23° of it: 0.4 bonds aside.
+_STRAIGHT = 0.92
+# Fewer atoms on the faces of an end are adatoms, no cap.
+_SMALLEST_CAP = 3
+# Five-fold features this many bonds from the axis, and this many below the faces of the ends, are
+# in a groove; others are seams between the faces and what lies on them.
+_BESIDE, _BELOW_FACE = 1.5, 0.6
 # A neighbour of an axis's end lies on top of it if it lies this share of a bond further out.
 _OUTWARD = 0.3
 # An atom that stands out by this share of a bond from a face of a pyramid lies on it: layers are
@@ -57,7 +67,6 @@ def measure_axes(cluster: Cluster, planes: Planes, row: Any) -> None:
     n_axes = _find_axes(cluster, ends, lengths, axis_of)
     row.n_axes = n_axes
     _count_short(cluster, row)
-    row.n_tips_off_axes = 0
     ending = np.zeros(n_atoms, dtype=np.int32)  # axes that end in each atom
     for axis in range(n_axes):
         ending[ends[axis, 0]] += 1
@@ -119,26 +128,24 @@ def _partners(cluster: Cluster, atom: int, partners: NDArray[np.int32]) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_short(cluster: Cluster, row: Any) -> None:
-    """Count the 555 bonds of no axis and no icosahedron's centre, and the most of one atom.
+def _is_short(cluster: Cluster, one: int, other: int) -> bool:
+    """Return whether neither end of a bond is inside an axis or the centre of an icosahedron."""
+    a, b = cluster.codes[one], cluster.codes[other]
+    return a not in (_AXIS, _CENTRE) and b not in (_AXIS, _CENTRE)
 
-    The former are five-fold features of two atoms: a tip at the surface over a disturbed atom, as
-    where the groove of a decahedron has been restructured.
+
+@numba.njit(nogil=True, cache=True)
+def _count_short(cluster: Cluster, row: Any) -> None:
+    """Count the 555 bonds of no axis and no icosahedron's centre.
+
+    They are five-fold features of two atoms: a tip at the surface over a disturbed atom, as where
+    the groove of a decahedron has been restructured.
     """
-    row.n_short_axes = 0
-    row.n_hub = 0
-    codes = cluster.codes
-    for atom in range(codes.shape[0]):
-        here = codes[atom] == _AXIS or codes[atom] == _CENTRE
-        n = 0
+    for atom in range(cluster.x.shape[0]):
         for place in range(cluster.n_neighbours[atom]):
-            if cluster.kinds[atom, place] != FIVE_FOLD_BOND:
-                continue
-            n += 1
             other = cluster.neighbours[atom, place]
-            there = codes[other] == _AXIS or codes[other] == _CENTRE
-            row.n_short_axes += other < atom and not here and not there
-        row.n_hub = max(row.n_hub, n)
+            if other < atom and cluster.kinds[atom, place] == FIVE_FOLD_BOND:
+                row.n_short_axes += _is_short(cluster, atom, other)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -168,45 +175,142 @@ def _measure_longest(
     row.axis_length = lengths[main]
     row.axis_offset = offset / radius_of(x)
     row.direction[:] = along
+    tips = np.empty(2, dtype=np.int32)
     for side in range(2):
+        outward = along if side else -along
         end = ends[main, side]
+        inner = -1
         for place in range(cluster.n_neighbours[end]):
-            inner = cluster.neighbours[end, place]
-            if cluster.kinds[end, place] == FIVE_FOLD_BOND and axis_of[inner] == main:
-                row.n_cap += _count_cap(cluster, end, inner)
+            before = cluster.neighbours[end, place]
+            if cluster.kinds[end, place] == FIVE_FOLD_BOND and axis_of[before] == main:
+                inner = before
+        ahead = _ahead(cluster, end, outward)
+        while ahead >= 0:  # through atoms that something has disturbed, to the surface
+            inner, end = end, ahead
+            row.axis_length += 1
+            ahead = _ahead(cluster, end, outward)
+        tips[side] = end
+        if cluster.n_neighbours[end] < FULL_SHELL:
+            _measure_end(cluster, end, inner, outward, row)
+    _count_grooves(cluster, x[tips[0]], x[tips[1]], row)
     for plane in range(planes.sizes.shape[0]):
         normal = planes.normals[plane]
         height = abs(dot(x[ends[main, 0]] - planes.points[plane], normal))
-        if abs(dot(normal, along)) > _TILTED_FROM:
-            row.n_tilted_planes += 1
-        elif height > _ASIDE_FROM * LAYER_SPACING * cluster.bond_length:
+        tilted = abs(dot(normal, along)) > _TILTED_FROM
+        if tilted and planes.islands[plane]:
+            row.n_tilted_islands += 1
+        elif tilted or height > _ASIDE_FROM * LAYER_SPACING * cluster.bond_length:
             row.n_aside_planes += 1
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_cap(cluster: Cluster, end: int, inner: int) -> int:
-    """Return how many atoms lie on top of the pyramid at one end of an axis.
+def _ahead(cluster: Cluster, atom: int, outward: NDArray[np.float64]) -> int:
+    """Return the neighbour that continues an axis beyond an atom, or -1."""
+    found = -1
+    best = _STRAIGHT
+    for place in range(cluster.n_neighbours[atom]):
+        other = cluster.neighbours[atom, place]
+        cosine = dot(direction_of(cluster.x[other] - cluster.x[atom]), outward)
+        if cosine > best:
+            best = cosine
+            found = other
+    return found
+
+
+@numba.njit(nogil=True, cache=True)
+def _measure_end(
+    cluster: Cluster, end: int, inner: int, outward: NDArray[np.float64], row: Any
+) -> None:
+    """Measure one end of an axis: is its tip missing, do atoms lie on the faces around it?
 
     The five common neighbours of the end and the atom before it span the five (111) faces of a
-    decahedron's end; an atom that stands out from any of these planes belongs to a cap. A bare
-    end, or one that is no pyramid, gives 0.
+    decahedron's end; atoms that stand out from any of these planes are a cap. Where five atoms
+    close a ring above the end, the tip alone is missing, and the faces are those of the layer
+    below.
     """
     x = cluster.x
-    outward = direction_of(x[end] - x[inner])
-    covered = False
-    for place in range(cluster.n_neighbours[end]):
-        height = dot(x[cluster.neighbours[end, place]] - x[end], outward)
-        covered = covered or height > _OUTWARD * cluster.bond_length
-    faces = np.empty((5, 3))
-    if not covered or not _faces(cluster, end, inner, outward, faces):
-        return 0
+    ring = np.empty(cluster.neighbours.shape[1], dtype=np.int32)
     n = 0
+    for place in range(cluster.n_neighbours[end]):
+        other = cluster.neighbours[end, place]
+        if dot(x[other] - x[end], outward) > _OUTWARD * cluster.bond_length:
+            ring[n] = other
+            n += 1
+    if n == _FIVE and is_ring(cluster, ring[:n]):
+        row.n_missing_tips += 1
+        return
+    faces = np.empty((_FIVE, 3))
+    if not _faces(cluster, end, inner, outward, faces):
+        return
+    n_cap = 0
     for atom in range(x.shape[0]):
         highest = -1.0
-        for face in range(5):
+        for face in range(_FIVE):
             highest = max(highest, dot(x[atom] - x[end], faces[face]))
-        n += highest > _ON_FACE * cluster.bond_length
-    return n
+        n_cap += highest > _ON_FACE * cluster.bond_length
+    if n_cap >= _SMALLEST_CAP:
+        row.n_cap += n_cap
+
+
+@numba.njit(nogil=True, cache=True)
+def is_ring(cluster: Cluster, atoms: NDArray[np.int32]) -> bool:
+    """Return whether each of some atoms has two or more of the others for neighbours."""
+    for a in range(atoms.shape[0]):
+        bonds = 0
+        for b in range(atoms.shape[0]):
+            for place in range(cluster.n_neighbours[atoms[a]]):
+                bonds += cluster.neighbours[atoms[a], place] == atoms[b]
+        if bonds < 2:
+            return False
+    return True
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_grooves(
+    cluster: Cluster, first: NDArray[np.float64], last: NDArray[np.float64], row: Any
+) -> None:
+    """Count the re-entrant grooves along an axis between two tips, and those restructured.
+
+    A restructured groove has five-fold features beside the axis and clear of the faces of the two
+    ends, which fall off by 1/√2 with the distance from the axis.
+    """
+    x, bond_length = cluster.x, cluster.bond_length
+    along = direction_of(last - first)
+    half = 0.5 * length_of(last - first)
+    middle = 0.5 * (first + last)
+    one = direction_of(cross(along, _least_along(along)))
+    two = cross(along, one)
+    angles = np.empty(x.shape[0])
+    n = 0
+    for atom in range(x.shape[0]):
+        apart = x[atom] - middle
+        if cluster.codes[atom] == _REENTRANCE:
+            angles[n] = math.atan2(dot(apart, two), dot(apart, one))
+            n += 1
+        for place in range(cluster.n_neighbours[atom]):
+            other = cluster.neighbours[atom, place]
+            if other > atom or cluster.kinds[atom, place] != FIVE_FOLD_BOND:
+                continue
+            if not _is_short(cluster, atom, other):
+                continue
+            mean = 0.5 * (apart + x[other] - middle)
+            height = dot(mean, along)
+            away = length_of(mean - height * along)
+            below = half - away / math.sqrt(2.0) - abs(height)
+            aside = away > _BESIDE * bond_length
+            row.n_groove_features += aside and below > _BELOW_FACE * bond_length
+    order = np.argsort(angles[:n])
+    for k in range(n):  # grooves are 72° apart
+        gap = angles[order[(k + 1) % n]] - angles[order[k]]
+        row.n_grooves += n == 1 or (gap + 2.0 * math.pi) % (2.0 * math.pi) > math.pi / 5.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _least_along(direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Cartesian axis that a direction is least along."""
+    axis = np.zeros(3)
+    axis[np.argmin(np.abs(direction))] = 1.0
+    return axis
 
 
 @numba.njit(nogil=True, cache=True)
@@ -218,25 +322,25 @@ def _faces(
     faces: NDArray[np.float64],
 ) -> bool:
     """Write the outward unit normals of the five faces that meet in the end of an axis."""
-    ring = np.empty((5, 3))
+    ring = np.empty((_FIVE, 3))
     n = 0
     for a in range(cluster.n_neighbours[end]):
         atom = cluster.neighbours[end, a]
         for b in range(cluster.n_neighbours[inner]):
             if atom == cluster.neighbours[inner, b]:
-                if n == 5:
+                if n == _FIVE:
                     return False
                 ring[n] = cluster.x[atom] - cluster.x[end]
                 n += 1
-    if n != 5:
+    if inner < 0 or n != _FIVE:
         return False
     one = ring[0] - dot(ring[0], outward) * outward
     two = cross(outward, one)
-    angles = np.empty(5)
-    for k in range(5):
+    angles = np.empty(_FIVE)
+    for k in range(_FIVE):
         angles[k] = math.atan2(dot(ring[k], two), dot(ring[k], one))
     order = np.argsort(angles)
-    for k in range(5):
-        normal = direction_of(cross(ring[order[k]], ring[order[(k + 1) % 5]]))
+    for k in range(_FIVE):
+        normal = direction_of(cross(ring[order[k]], ring[order[(k + 1) % _FIVE]]))
         faces[k] = normal if dot(normal, outward) > 0.0 else -normal
     return True

@@ -42,33 +42,60 @@ COLUMNS: tuple[tuple[str, DTypeLike, str], ...] = (
         "atoms with a bond that occurs in no fcc or hcp crystal and at no surface of one, bonds "
         "along five-fold axes and to the centres of icosahedra excepted",
     ),
-    ("n_planes", np.int16, "planes in hcp surroundings"),
-    ("n_directions", np.int16, "directions that the normals of these planes have"),
-    ("n_islands", np.int16, "such planes next to the surface"),
+    (
+        "n_reconstructed",
+        np.int16,
+        "atoms in the largest group of such atoms that hang together and of which one has 12 or "
+        "more neighbours: no adatom in an odd place, but a rebuilt surface",
+    ),
+    (
+        "n_core",
+        np.int16,
+        "inner atoms of no known environment in the largest group that hangs together",
+    ),
+    ("n_piece", np.int16, "fcc and hcp atoms in the largest group that hangs together"),
+    ("n_planes", np.int16, "planes of three or more atoms in hcp surroundings"),
+    ("n_patches", np.int16, "one or two atoms in hcp surroundings, under a few adatoms"),
+    ("n_directions", np.int16, "directions that the normals of the planes have"),
+    ("n_islands", np.int16, "planes next to the surface"),
+    ("n_converging", np.int16, "planes inclined to the largest"),
+    ("n_converging_islands", np.int16, "planes next to the surface among these"),
     (
         "layers",
         (np.int8, (MAX_LAYERS,)),
-        "close-packed layers inside, codes of planes.LAYER_LETTERS; empty unless the planes have "
-        "one direction",
+        "close-packed layers inside along the normal of the largest plane, codes of "
+        "planes.LAYER_LETTERS; empty if other planes hold more than 30 % of the hcp atoms",
     ),
     ("n_axes", np.int16, "five-fold axes with an atom inside"),
     ("n_meeting", np.int16, "most such axes that end in one atom"),
-    ("n_hub", np.int16, "most 555 bonds of one atom: 2 on an axis, 12 in the centre of an Ih"),
+    (
+        "n_hub",
+        np.int16,
+        "most 555 bonds of an inner atom near the centroid: 2 on an axis, 12 in an Ih's centre",
+    ),
     ("n_short_axes", np.int16, "555 bonds of no such axis and no centre of an icosahedron"),
     ("n_tips_off_axes", np.int16, "tips that are not the end of such an axis"),
     ("axis_length", np.int16, "atoms on the longest axis, both ends included"),
     ("axis_offset", np.float64, "distance of the centroid from that axis, in cluster radii"),
+    ("n_missing_tips", np.int16, "ends of that axis where five atoms close a ring around no tip"),
     ("n_cap", np.int16, "atoms on top of the pyramids at both ends of that axis"),
-    ("n_tilted_planes", np.int16, "planes inclined to that axis: hcp islands on its faces"),
-    ("n_aside_planes", np.int16, "planes along that axis that do not contain it"),
+    ("n_grooves", np.int16, "Marks re-entrances around that axis"),
+    ("n_groove_features", np.int16, "short 555 bonds beside that axis and below the end faces"),
+    ("n_tilted_islands", np.int16, "islands inclined to that axis: on the faces of its ends"),
+    ("n_aside_planes", np.int16, "other planes that do not contain that axis"),
     ("n_centres", np.int16, "atoms in the centre of an icosahedron"),
     ("n_vacant_centres", np.int16, "1 if there is none, but an empty spot where one should be"),
-    ("centre_offset", np.float64, "distance of the centroid from that centre, in cluster radii"),
-    ("n_shells", np.int16, "shells of that icosahedron, by its longest axis"),
+    (
+        "centre_offset",
+        np.float64,
+        "distance of the centroid from that centre, or from the atom of n_hub, in cluster radii",
+    ),
+    ("n_shells", np.int16, "shells of the icosahedron around it, by its longest axis"),
     ("n_vacancies", np.int16, "empty sites of its outermost shell"),
     ("n_missing_vertices", np.int16, "vertices among them"),
     ("n_rosettes", np.int16, "rosettes in place of vertices"),
     ("n_off_sites", np.int16, "atoms on no site of that icosahedron"),
+    ("n_adatoms", np.int16, "atoms among these that lie on top of it"),
     ("void", np.float64, "distance from the centroid to the nearest atom, in bonds"),
     (
         "gyration_radii",
@@ -90,7 +117,7 @@ COLUMNS: tuple[tuple[str, DTypeLike, str], ...] = (
 )
 _ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS], align=True)
 
-_FCC, _HCP = int(Environment.FCC), int(Environment.HCP)
+_OTHER, _FCC, _HCP = int(Environment.OTHER), int(Environment.FCC), int(Environment.HCP)
 _REENTRANCE = int(Environment.MARKS_REENTRANCE)
 _AXIS, _CENTRE = int(Environment.FIVE_FOLD_AXIS), int(Environment.ICOSAHEDRON_CENTRE)
 
@@ -180,16 +207,51 @@ def _largest_piece(n_atoms: int, bonds: NDArray[np.int32]) -> int:
 @numba.njit(nogil=True, cache=True)
 def _count_atoms(cluster: Cluster, row: Any) -> None:
     """Count what can be said of single atoms, and find the void in the middle."""
+    n_atoms = cluster.x.shape[0]
+    odd = np.zeros(n_atoms, dtype=np.bool_)
+    close_packed = np.zeros(n_atoms, dtype=np.bool_)
+    unknown = np.zeros(n_atoms, dtype=np.bool_)
     nearest = np.inf
-    for atom in range(cluster.x.shape[0]):
+    for atom in range(n_atoms):
         code = cluster.codes[atom]
-        row.n_surface += cluster.n_neighbours[atom] < FULL_SHELL
+        inner = cluster.n_neighbours[atom] >= FULL_SHELL
+        odd[atom] = _is_off_lattice(cluster, atom)
+        close_packed[atom] = code in (_FCC, _HCP)
+        unknown[atom] = inner and code == _OTHER
+        row.n_surface += not inner
         row.n_fcc += code == _FCC
         row.n_hcp += code == _HCP
         row.n_reentrances += code == _REENTRANCE
-        row.n_off_lattice += _is_off_lattice(cluster, atom)
+        row.n_off_lattice += odd[atom]
         nearest = min(nearest, length_of(cluster.x[atom]))  # the positions are centred
     row.void = nearest / cluster.bond_length
+    row.n_reconstructed = _largest_group(cluster, odd, FULL_SHELL)
+    row.n_core = _largest_group(cluster, unknown, 0)
+    row.n_piece = _largest_group(cluster, close_packed, 0)
+
+
+@numba.njit(nogil=True, cache=True)
+def _largest_group(cluster: Cluster, chosen: NDArray[np.bool_], crowded: int) -> int:
+    """Return how many chosen atoms hang together at most, one of them with so many neighbours."""
+    n_atoms = chosen.shape[0]
+    parent = np.arange(n_atoms).astype(np.int32)
+    for atom in range(n_atoms):
+        for place in range(cluster.n_neighbours[atom]):
+            other = cluster.neighbours[atom, place]
+            if chosen[atom] and chosen[other]:
+                parent[root_of(parent, atom)] = root_of(parent, other)
+    sizes = np.zeros(n_atoms, dtype=np.int32)
+    most = np.zeros(n_atoms, dtype=np.int32)
+    for atom in range(n_atoms):
+        if chosen[atom]:
+            root = root_of(parent, atom)
+            sizes[root] += 1
+            most[root] = max(most[root], cluster.n_neighbours[atom])
+    largest = 0
+    for root in range(n_atoms):
+        if most[root] >= crowded:
+            largest = max(largest, sizes[root])
+    return largest
 
 
 @numba.njit(nogil=True, cache=True)

@@ -92,7 +92,9 @@ def families_in_words(
     members = {
         int(label): np.flatnonzero(labels == label) for label in np.unique(labels) if label >= 0
     }
-    found = {label: _consensus([words[i] for i in rows.tolist()]) for label, rows in members.items()}
+    found = {
+        label: _consensus([words[i] for i in rows.tolist()]) for label, rows in members.items()
+    }
     by_name: dict[str, list[int]] = {}
     for label, one in found.items():
         by_name.setdefault(one.name, []).append(label)

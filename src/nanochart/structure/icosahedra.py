@@ -19,6 +19,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.structure.axes import is_ring
 from nanochart.structure.cna import Environment
 from nanochart.structure.surroundings import (
     FIVE_FOLD_BOND,
@@ -33,6 +34,8 @@ from nanochart.structure.surroundings import (
 N_AXES = 12
 #: Shells looked for; 8 are 2057 atoms.
 MAX_SHELLS = 8
+#: A centre further from the centroid, in cluster radii, belongs to a piece of an icosahedron.
+OFF_CENTRE = 0.35
 #: Atoms in the ring of a rosette.
 ROSETTE = 6
 
@@ -51,6 +54,10 @@ _POINTING = 6
 # The ring around a vertex's site stands half a bond above the last atom of the axis, and an atom
 # pushed into it a little below; the neighbours in the atom's own shell lie half a bond lower.
 _RING_FROM = -0.2
+# Axes left of a centre that is neither whole nor vacant.
+_AXES_OF_A_HUB = 3
+# An atom this many bonds beyond the vertices of the outermost shell lies on top of it.
+_OUTSIDE = 0.05
 # Bonds whose spots are compared; an icosahedron of 8 shells has 96 along its axes.
 _MAX_SPOTS = 128
 
@@ -80,21 +87,52 @@ def measure_icosahedron(cluster: Cluster, row: Any) -> None:
             if length_of(x[atom]) < nearest:
                 nearest = length_of(x[atom])
                 centre = x[atom].copy()
+    hub = _find_hub(cluster, row)
     if row.n_centres == 0:
-        if not _find_vacant_centre(cluster, centre):
+        if _find_vacant_centre(cluster, centre):
+            row.n_vacant_centres = 1
+        elif row.n_hub >= _AXES_OF_A_HUB:
+            centre = x[hub].copy()
+        else:
             return
-        row.n_vacant_centres = 1
     row.centre_offset = length_of(centre) / radius_of(x)
     axes = _walk_axes(cluster, centre)
     n_shells = axes.lengths.max()
     row.n_shells = n_shells
-    filled, n_on_sites = _count_on_sites(cluster, axes, n_shells)
-    row.n_vacancies = 10 * n_shells**2 + 2 - filled
-    row.n_off_sites = x.shape[0] - n_on_sites - min(1, row.n_centres)
+    on_site = np.zeros(x.shape[0], dtype=np.bool_)
+    row.n_vacancies = 10 * n_shells**2 + 2 - _fill_sites(cluster, axes, n_shells, on_site)
+    for atom in range(x.shape[0]):
+        away = length_of(x[atom] - centre) / cluster.bond_length
+        if on_site[atom] or away < _ON_SITE:
+            continue
+        row.n_off_sites += 1
+        row.n_adatoms += away > n_shells + _OUTSIDE
     for axis in range(N_AXES):
         if axes.lengths[axis] < n_shells:
             row.n_missing_vertices += 1
-            row.n_rosettes += _ring_size(cluster, centre, axes.last[axis]) == ROSETTE
+            row.n_rosettes += _is_rosette(cluster, centre, axes.last[axis])
+
+
+@numba.njit(nogil=True, cache=True)
+def _find_hub(cluster: Cluster, row: Any) -> int:
+    """Find the inner atom with most 555 bonds near the centroid, and count them.
+
+    It may be the centre of an icosahedron disturbed further out; its sites will tell.
+    """
+    hub = -1
+    nearest = np.inf
+    for atom in range(cluster.x.shape[0]):
+        away = length_of(cluster.x[atom])
+        if cluster.n_neighbours[atom] < N_AXES or away > OFF_CENTRE * radius_of(cluster.x):
+            continue
+        n = 0
+        for place in range(cluster.n_neighbours[atom]):
+            n += cluster.kinds[atom, place] == FIVE_FOLD_BOND
+        if n > row.n_hub or (n == row.n_hub and away < nearest):
+            row.n_hub = n
+            hub = atom
+            nearest = away
+    return hub
 
 
 @numba.njit(nogil=True, cache=True)
@@ -174,30 +212,29 @@ def _walk_axes(cluster: Cluster, centre: NDArray[np.float64]) -> Axes:
 
 
 @numba.njit(nogil=True, cache=True)
-def _ring_size(cluster: Cluster, centre: NDArray[np.float64], end: int) -> int:
-    """Return how many atoms close a ring above the last atom of an axis; 0 if it stays open."""
+def _is_rosette(cluster: Cluster, centre: NDArray[np.float64], end: int) -> bool:
+    """Return whether six atoms close a ring above the last atom of an axis.
+
+    The six highest neighbours of that atom are looked at; a seventh may touch it from the side.
+    """
     x = cluster.x
     direction = direction_of(x[end] - centre)
-    ring = np.empty(cluster.neighbours.shape[1], dtype=np.int32)
-    n = 0
-    for place in range(cluster.n_neighbours[end]):
-        other = cluster.neighbours[end, place]
-        if dot(x[other] - x[end], direction) > _RING_FROM * cluster.bond_length:
-            ring[n] = other
-            n += 1
-    for a in range(n):
-        bonds = 0
-        for b in range(n):
-            for place in range(cluster.n_neighbours[ring[a]]):
-                bonds += cluster.neighbours[ring[a], place] == ring[b]
-        if bonds < 2:
-            return 0
-    return n
+    n = cluster.n_neighbours[end]
+    heights = np.empty(n)
+    for place in range(n):
+        heights[place] = dot(x[cluster.neighbours[end, place]] - x[end], direction)
+    order = np.argsort(-heights)
+    if n < ROSETTE or heights[order[ROSETTE - 1]] <= _RING_FROM * cluster.bond_length:
+        return False
+    ring = np.empty(ROSETTE, dtype=np.int32)
+    for k in range(ROSETTE):
+        ring[k] = cluster.neighbours[end, order[k]]
+    return is_ring(cluster, ring)
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_on_sites(cluster: Cluster, axes: Axes, n_shells: int) -> tuple[int, int]:
-    """Return how many sites of the outermost shell hold an atom, and how many atoms sit on sites.
+def _fill_sites(cluster: Cluster, axes: Axes, n_shells: int, on_site: NDArray[np.bool_]) -> int:
+    """Mark the atoms that sit on sites; return how many sites of the outermost shell hold one.
 
     The step along an axis is its mean one, so that the sites follow the strain.
     """
@@ -208,7 +245,6 @@ def _count_on_sites(cluster: Cluster, axes: Axes, n_shells: int) -> tuple[int, i
     for u in range(N_AXES):
         for v in range(N_AXES):
             touching[u, v] = u != v and dot(steps[u], steps[v]) > 0.0
-    on_site = np.zeros(cluster.x.shape[0], dtype=np.bool_)
     filled = 0
     for k in range(1, n_shells + 1):
         filled = 0  # of this shell: that of the last one is returned
@@ -227,7 +263,7 @@ def _count_on_sites(cluster: Cluster, axes: Axes, n_shells: int) -> tuple[int, i
                         for b in range(1, k - a):
                             site = a * steps[u] + b * steps[v] + (k - a - b) * steps[w]
                             filled += _occupied(cluster, axes.centre + site, on_site)
-    return filled, on_site.sum()
+    return filled
 
 
 @numba.njit(nogil=True, cache=True)

@@ -2,7 +2,7 @@
 
 Every hcp atom knows the normal of its plane: its six 422 bonds lie in the plane, for the layers
 above and below are mirror images, and its six 421 bonds point out of it. Atoms joined by such
-in-plane bonds make a plane; coplanar pieces are one plane. Where all planes are parallel the
+in-plane bonds make a plane; coplanar pieces are one plane. Where the planes are parallel the
 close-packed layers inside the cluster, from one side to the other, are a word of f (fcc), h (hcp)
 and m (both in one layer): ``ffhf`` is two layers of fcc on one side of a twin plane and one on the
 other, the paper's "2:1 fcc".
@@ -32,6 +32,10 @@ from nanochart.structure.surroundings import (
     root_of,
 )
 
+#: Fewer hcp atoms are a patch under a few adatoms, no plane: they give no direction to a stack.
+SMALLEST_PLANE = 3
+#: The word is written where the planes of one direction hold this share of the hcp atoms.
+_MAIN_DIRECTION = 0.7
 #: Planes kept of one cluster; an icosahedron has 15, a melt a few of an atom or two.
 MAX_PLANES = 64
 #: Layers of the word; 15 are 35 Å of gold.
@@ -58,14 +62,18 @@ _FCC, _HCP = int(Environment.FCC), int(Environment.HCP)
 class Planes(NamedTuple):
     """The planes of one cluster.
 
-    ``plane_of`` (n_atoms,) the plane of every hcp atom, -1 for other atoms; ``normals`` and
-    ``points`` (n_planes, 3) unit normals and centroids, Å; ``sizes`` (n_planes,) atoms.
+    ``plane_of`` (n_atoms,) the plane of every hcp atom, -1 for other atoms and for patches;
+    ``normals`` and ``points`` (n_planes, 3) unit normals and centroids, Å; ``sizes`` (n_planes,)
+    atoms; ``islands`` (n_planes,) whether one lies next to the surface; ``n_patches`` what is too
+    small for a plane.
     """
 
     plane_of: NDArray[np.int32]
     normals: NDArray[np.float64]
     points: NDArray[np.float64]
     sizes: NDArray[np.int32]
+    islands: NDArray[np.bool_]
+    n_patches: int
 
 
 @numba.njit(nogil=True, cache=True)
@@ -74,15 +82,25 @@ def measure_planes(cluster: Cluster, row: Any) -> Planes:
     planes = _find_planes(cluster)
     n_planes = planes.sizes.shape[0]
     row.n_planes = n_planes
-    for plane in range(n_planes):
-        row.n_islands += _is_island(cluster, planes, plane)
+    row.n_patches = planes.n_patches
     if n_planes == 0:
         return planes
     largest = np.argmax(planes.sizes)  # of parallel planes it gives the direction best
-    row.direction[:] = planes.normals[largest]
+    main = planes.normals[largest]
+    row.direction[:] = main
     row.n_directions = _count_directions(planes.normals)
-    if row.n_directions == 1:
-        _write_word(cluster, planes.normals[largest], row.layers)
+    along = np.zeros(n_planes, dtype=np.bool_)
+    inside = 0
+    for plane in range(n_planes):
+        island = _is_island(cluster, planes, plane)
+        planes.islands[plane] = island
+        along[plane] = abs(dot(planes.normals[plane], main)) > _COSINE_PARALLEL
+        row.n_islands += island
+        row.n_converging += not along[plane]
+        row.n_converging_islands += island and not along[plane]
+        inside += planes.sizes[plane] if along[plane] else 0
+    if inside >= _MAIN_DIRECTION * planes.sizes.sum():
+        _write_word(cluster, planes.plane_of, along, main, row.layers)
     return planes
 
 
@@ -147,9 +165,20 @@ def _find_planes(cluster: Cluster) -> Planes:
         sizes[plane] += 1
     spacing = LAYER_SPACING * cluster.bond_length
     n_planes = _merge_coplanar(spacing, n_planes, plane_of, normals, points, sizes)
-    for plane in range(n_planes):
-        normals[plane] = direction_of(normals[plane])
-    return Planes(plane_of, normals[:n_planes], points[:n_planes], sizes[:n_planes])
+    n_patches = 0
+    place = 0
+    for plane in range(n_planes):  # what is too small goes, the others move up
+        large = sizes[plane] >= SMALLEST_PLANE
+        n_patches += not large
+        for atom in range(n_atoms):
+            if plane_of[atom] == plane:
+                plane_of[atom] = place if large else -1
+        if large:
+            normals[place] = direction_of(normals[plane])
+            points[place], sizes[place] = points[plane], sizes[plane]
+            place += 1
+    islands = np.zeros(place, dtype=np.bool_)  # told later
+    return Planes(plane_of, normals[:place], points[:place], sizes[:place], islands, n_patches)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -225,18 +254,28 @@ def _is_island(cluster: Cluster, planes: Planes, plane: int) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
-def _write_word(cluster: Cluster, normal: NDArray[np.float64], word: NDArray[np.int8]) -> None:
-    """Write the layers of fcc and hcp atoms along a normal, all planes being parallel.
+def _write_word(
+    cluster: Cluster,
+    plane_of: NDArray[np.int32],
+    along: NDArray[np.bool_],
+    normal: NDArray[np.float64],
+    word: NDArray[np.int8],
+) -> None:
+    """Write the layers of fcc atoms, and of hcp atoms in planes along a normal.
 
     The word is read from the end that makes it come first in the order of its codes, so that
     turning a cluster round does not change it.
     """
     spacing = LAYER_SPACING * cluster.bond_length
-    inside = np.flatnonzero((cluster.codes == _FCC) | (cluster.codes == _HCP))
-    heights = np.empty(inside.shape[0])
-    for k in range(inside.shape[0]):
-        heights[k] = dot(cluster.x[inside[k]], normal)
-    order = np.argsort(heights)
+    inside = np.empty(cluster.codes.shape[0], dtype=np.int32)
+    heights = np.empty(cluster.codes.shape[0])
+    n = 0
+    for atom in range(cluster.codes.shape[0]):
+        if cluster.codes[atom] == _FCC or (plane_of[atom] >= 0 and along[plane_of[atom]]):
+            inside[n] = atom
+            heights[n] = dot(cluster.x[atom], normal)
+            n += 1
+    order = np.argsort(heights[:n])
     n_layers = 0
     start = 0
     previous = 0.0

@@ -9,9 +9,10 @@ the class Mix, as common neighbour analysis cannot see it, but of the macro-fami
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.structure.classes import CLASS_NAMES, MOTIF_ABOVE
+from nanochart.structure.icosahedra import N_AXES, OFF_CENTRE
 from nanochart.structure.planes import LAYER_LETTERS
 
 #: The paper's seven groups of families.
@@ -27,24 +29,35 @@ MACRO_FAMILIES = ("Ih", "Dh", "fcc", "faulted fcc", "faulted hcp", "intermediate
 # The axes of decahedra lie within 0.28 or beyond 0.39 cluster radii of the centroid (5,000
 # snapshots of Au90, 3,000 of Au147); between the two lies the limit.
 _PERIPHERAL_FROM = 0.35
-# A centre further out than this belongs to a piece of an icosahedron.
-_OFF_CENTRE_FROM = 0.35
 # An icosahedron with more than this share of its atoms on no site is a hybrid.
 _HYBRID_FROM = 0.2
-# Axes of an icosahedron that meet in an atom without its full order, to be called after it.
-_HALF_AN_ICOSAHEDRON = 6
-# Surface atoms whose bonds occur in no crystal: fewer are an adatom in an odd place.
-_RECONSTRUCTED_FROM = 3
-# Shape anisotropy from which a cluster is called elongated or flattened: an ellipsoid of axes
-# 1 : 1 : 1.6, about.
+# Grooves of five, to be called after Marks.
+_MARKS_FROM = 4
+# Atoms together whose bonds occur in no crystal: fewer are an adatom and its neighbours.
+_RECONSTRUCTED_FROM = 5
+# Atoms of an icosahedron on no site of its shells, the five of each rosette not counted: a
+# disordered surface from a few, a disordered side from a share, or from some broken axes on.
+_DISORDERED_FROM, _DISORDERED_SHARE, _BROKEN_FROM, _OF_A_ROSETTE = 3, 0.1, 3, 5
+# Fewer atoms on top of an icosahedron are no island.
+_ISLAND_FROM = 4
+# Inner atoms together in no known environment, in an otherwise close-packed cluster.
+_DISLOCATION_FROM = 5
+# Shape anisotropy from which a cluster may be elongated or flattened, and the ratios of its
+# gyration radii that say which: one as large as this, the other as small.
 _ANISOTROPIC_FROM = 0.04
+_LONG_FROM, _ROUND_UP_TO = 1.2, 1.15
 # Standard deviations (Å) of positions below which a direction does not count: a sheet, a chain.
 _FLAT = 0.3
+# Layers that alternate between fcc and hcp, to be called double hcp: two of each.
+_ALTERNATING_FROM = 4
 # Where planes converge, what is hcp: the paper counts two converging islands of Au90 (13 hcp and
 # 9 fcc atoms inside) as faulted fcc and three (18 and 4) as faulted hcp.
 _HCP_FROM = 2.0
 _HOLLOW_FROM = 1.3
-_CORE_FROM = 5
+# A piece of crystal in an amorphous cluster: shares of the inner, and of the fcc and hcp atoms.
+_PIECE_OF_INNER, _PIECE_OF_CLOSE_PACKED = 0.2, 0.6
+# Atoms on an axis, both ends included, to be worth a name: shorter ones come and go.
+_LONG_AXIS = 5
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -111,17 +124,16 @@ def _name(row: SimpleNamespace, cluster_class: str) -> tuple[str, str]:
         return _icosahedron(row), "Ih"
     if row.n_axes == 1:
         return _distorted(row) + _decahedron(row), "Dh"
-    if row.n_axes and row.n_hub >= _HALF_AN_ICOSAHEDRON:
-        return f"distorted icosahedron, {_number(row.n_hub)} of twelve axes left", "Ih"
+    if row.n_axes > 1 and _fits_mackay(row):
+        return "distorted icosahedron", "Ih"
     if row.n_axes:
         return _distorted(row) + _poly_decahedron(row), "intermediate"
     if not row.n_fcc + row.n_hcp:
         return "intermediate, without fcc or hcp atoms", "intermediate"
     name, macro_family = _close_packed(row)
-    if _is_reconstructed(row):
-        joint = " and" if " with " in name else " with"
-        name += f"{joint} local surface reconstruction"
-    return _distorted(row) + name, macro_family
+    parts = ["a dislocation"] if row.n_core >= _DISLOCATION_FROM else []
+    parts += ["local surface reconstruction"] if _is_reconstructed(row) else []
+    return _distorted(row) + _and_with(name, parts), macro_family
 
 
 def _without_motif(row: SimpleNamespace) -> str:
@@ -141,37 +153,54 @@ def _without_motif(row: SimpleNamespace) -> str:
 
 def _amorphous(row: SimpleNamespace) -> str:
     """Name an amorphous structure by the order that is left, and its shape."""
-    core = ""
+    inner, close_packed = row.n_atoms - row.n_surface, row.n_fcc + row.n_hcp
+    crystal = row.n_piece >= _PIECE_OF_INNER * inner
+    order = ""
     if row.n_centres:
-        core = " around an icosahedral centre"
-    elif row.n_axes:
-        core = f" with {_some(row.n_axes, 'five-fold axis', 'five-fold axes')}"
-    elif row.n_fcc + row.n_hcp >= _CORE_FROM:
-        core = " with a close-packed core"
-    return "amorphous" + core + _shape(row)
+        off = row.centre_offset > OFF_CENTRE
+        order = " with an off-centre icosahedral site" if off else " around an icosahedral centre"
+    elif crystal and row.n_piece >= _PIECE_OF_CLOSE_PACKED * close_packed:
+        order = " with a close-packed piece"
+    elif row.axis_length >= _LONG_AXIS or row.n_meeting > 1:
+        order = f" with {_some(row.n_axes, 'five-fold axis', 'five-fold axes')}"
+    return "amorphous" + order + _shape(row)
 
 
 def _icosahedron(row: SimpleNamespace) -> str:
     """Name an icosahedron by its centre, its surface and what else it is."""
-    off_sites = row.n_off_sites / row.n_atoms
     base = "icosahedron"
     if row.n_centres > 1:
         base = f"poly-icosahedron with {_number(row.n_centres)} centres"
-    elif row.centre_offset > _OFF_CENTRE_FROM:
+    elif row.centre_offset > OFF_CENTRE:
         base = "off-centre icosahedron"
     parts = ["a central vacancy"] if row.n_vacant_centres else []
-    if off_sites > _HYBRID_FROM:
+    if not _fits_mackay(row):
         ordered = row.ordered > MOTIF_ABOVE and 2 * row.n_off_lattice < row.n_atoms
         base = f"{base} and {'decahedron' if ordered else 'amorphous'} hybrid"
-    elif row.n_rosettes:
+        return base + _with(parts)
+    if row.n_rosettes:
         parts.append(_some(row.n_rosettes, "rosette", "rosettes"))
-    elif row.n_off_sites > row.n_missing_vertices and row.n_off_lattice >= _RECONSTRUCTED_FROM:
-        parts.append("a disordered surface")
-    elif row.n_vacancies:
+    missing = row.n_missing_vertices - row.n_rosettes
+    if missing and (row.n_rosettes or row.n_vacancies == missing):
+        parts.append(_some(missing, "missing vertex", "missing vertices"))
+    elif row.n_vacancies and not row.n_rosettes:
         parts.append("surface vacancies")
+    if row.n_adatoms >= _ISLAND_FROM:
+        parts.append(f"an island of {_number(row.n_adatoms)} adatoms")
+    displaced = row.n_off_sites - row.n_adatoms - _OF_A_ROSETTE * row.n_rosettes
+    broken = N_AXES - row.n_missing_vertices - row.n_axes
+    if displaced > _DISORDERED_SHARE * row.n_atoms or broken >= _BROKEN_FROM:
+        parts.append("a disordered side")
+    elif displaced >= _DISORDERED_FROM and not row.n_rosettes:
+        parts.append("a disordered surface")
     if not parts and base == "icosahedron" and not row.n_off_sites:
         return "complete icosahedron"
-    return base + _with(parts, "with" if " with " not in base else "and")
+    return _and_with(base, parts)
+
+
+def _fits_mackay(row: SimpleNamespace) -> bool:
+    """Return whether most atoms sit on the sites of an icosahedron around the centre found."""
+    return bool(row.n_shells and row.n_off_sites <= _HYBRID_FROM * row.n_atoms)
 
 
 def _poly_decahedron(row: SimpleNamespace) -> str:
@@ -190,29 +219,36 @@ def _decahedron(row: SimpleNamespace) -> str:
     peripheral = row.axis_offset > _PERIPHERAL_FROM
     if peripheral:
         parts.append("a peripheral axis")
-    if row.n_short_axes or row.n_tips_off_axes:
+    if row.n_groove_features:
         parts.append("a restructured groove")
-    if row.n_tilted_planes:
-        parts.append(_some(row.n_tilted_planes, "hcp island", "hcp islands"))
+    if row.n_tilted_islands:
+        parts.append(_some(row.n_tilted_islands, "hcp island", "hcp islands"))
     if row.n_aside_planes:
         parts.append(_some(row.n_aside_planes, "additional hcp plane", "additional hcp planes"))
-    if row.n_cap and not peripheral:
+    if row.n_missing_tips and not peripheral:
+        parts.append(_some(row.n_missing_tips, "missing tip", "missing tips"))
+    if row.n_cap and not peripheral and not row.n_tilted_islands:  # an island is a cap, too
         parts.append("a partial cap")
-    marks = "Marks " if row.n_reentrances >= 5 and not parts else ""
+    marks = "Marks " if row.n_grooves >= _MARKS_FROM else ""
     return f"{marks}decahedron" + _with(parts)
 
 
 def _close_packed(row: SimpleNamespace) -> tuple[str, str]:
     """Name a cluster of fcc and hcp layers."""
+    mostly = "hcp" if row.n_hcp > _HCP_FROM * row.n_fcc else "fcc"
     if not row.n_planes:
-        return "fcc", "fcc"
-    if row.n_directions > 1:
-        mostly = "hcp" if row.n_hcp > _HCP_FROM * row.n_fcc else "fcc"
+        patches = [_some(row.n_patches, "hcp patch", "hcp patches")] if row.n_patches else []
+        return mostly + _with(patches), "fcc" if mostly == "fcc" else "intermediate"
+    if not row.word:
         return f"{mostly} with {_converging(row)}", f"faulted {mostly}"
     if "?" in row.word:
-        mostly = "hcp" if row.n_hcp > _HCP_FROM * row.n_fcc else "fcc"
         return f"faulted {mostly}, layers {row.word}", f"faulted {mostly}"
-    return layers_in_words(row.word)
+    name, macro_family = layers_in_words(row.word)
+    if row.n_converging:
+        kind = "island" if row.n_converging_islands == row.n_converging else "plane"
+        inclined = _some(row.n_converging, f"converging hcp {kind}", f"converging hcp {kind}s")
+        name = _and_with(name, [inclined])
+    return name, macro_family
 
 
 def _converging(row: SimpleNamespace) -> str:
@@ -235,8 +271,12 @@ def layers_in_words(word: str) -> tuple[str, str]:
     n_hcp = len(word) - n_fcc  # partial ones count as hcp
     if n_hcp == 0:
         return "fcc", "fcc"
+    macro_family = "faulted hcp" if n_hcp > n_fcc else "faulted fcc"
+    alternating = "m" not in word and all(one != other for one, other in pairwise(word))
+    if alternating and len(word) >= _ALTERNATING_FROM:
+        return "double hcp", macro_family
     if n_hcp > n_fcc:
-        return _mostly_hcp(word), "faulted hcp"
+        return _mostly_hcp(word), macro_family
     parts: dict[str, int] = {}
     for start, run in _runs(word, "hm"):
         stop = start + len(run)
@@ -294,10 +334,10 @@ def _is_reconstructed(row: SimpleNamespace) -> bool:
     Where planes converge, or end inside a layer, there are bonds of no crystal as well, without
     any reconstruction; there only five-fold features tell.
     """
-    if row.n_short_axes or row.n_tips_off_axes:
+    if row.n_tips_off_axes:
         return True
     edges = row.n_directions > 1 or "m" in row.word
-    return bool(not edges and row.n_off_lattice >= _RECONSTRUCTED_FROM)
+    return bool(not edges and row.n_reconstructed >= _RECONSTRUCTED_FROM)
 
 
 def _distorted(row: SimpleNamespace) -> str:
@@ -307,8 +347,12 @@ def _distorted(row: SimpleNamespace) -> str:
 def _shape(row: SimpleNamespace) -> str:
     if row.anisotropy < _ANISOTROPIC_FROM:
         return ""
-    small, middle, large = (radius**2 for radius in row.gyration_radii)
-    return ", elongated" if large - middle > middle - small else ", flattened"
+    small, middle, large = row.gyration_radii
+    if large >= _LONG_FROM * middle and middle <= _ROUND_UP_TO * small:
+        return ", elongated"
+    if middle >= _LONG_FROM * small and large <= _ROUND_UP_TO * middle:
+        return ", flattened"
+    return ""
 
 
 def _sentence(row: SimpleNamespace, cluster_class: str) -> str:
@@ -319,7 +363,7 @@ def _sentence(row: SimpleNamespace, cluster_class: str) -> str:
         facts.append(f"of {inside} inner atoms {row.n_fcc} are fcc and {row.n_hcp} hcp")
     if row.word:
         facts.append(f"close-packed layers inside: {' '.join(row.word)}")
-    elif row.n_directions > 1:
+    if row.n_directions > 1:
         facts.append(
             f"{_some(row.n_planes, 'hcp plane', 'hcp planes')} in {row.n_directions} directions, "
             f"{row.n_islands} next to the surface"
@@ -329,17 +373,25 @@ def _sentence(row: SimpleNamespace, cluster_class: str) -> str:
             f"{_some(row.n_axes, 'five-fold axis', 'five-fold axes')}, the longest of "
             f"{row.axis_length} atoms, {row.axis_offset:.2f} radii from the centre"
         )
-    if row.n_centres or row.n_vacant_centres:
-        centre = "vacant" if row.n_vacant_centres else "occupied"
+    if row.n_patches:
+        facts.append(_some(row.n_patches, "hcp patch", "hcp patches"))
+    if row.n_centres and cluster_class == "Amorphous":
+        facts.append(f"an icosahedral site {row.centre_offset:.2f} radii from the centre")
+    elif row.n_centres or row.n_vacant_centres or (row.n_axes > 1 and _fits_mackay(row)):
+        centre = "whole" if row.n_centres else "disturbed"
+        centre = "vacant" if row.n_vacant_centres else centre
         facts.append(
             f"icosahedral centre {centre}, {row.n_shells} shells, the outermost with "
             f"{row.n_vacancies} vacancies ({row.n_missing_vertices} at vertices, "
-            f"{row.n_rosettes} of them rosettes), {row.n_off_sites} atoms off its sites"
+            f"{row.n_rosettes} of them rosettes), {row.n_off_sites} atoms off its sites, "
+            f"{row.n_adatoms} of them on top"
         )
     if row.n_short_axes:
         facts.append(_some(row.n_short_axes, "short five-fold feature", "short five-fold features"))
     if row.n_off_lattice:
         facts.append(f"{row.n_off_lattice} atoms with bonds of no crystal")
+    if row.n_core:
+        facts.append(f"{row.n_core} inner atoms together in no known environment")
     if row.bond_length and row.largest_piece < row.n_atoms:
         facts.append(f"the largest piece has {row.largest_piece} atoms")
     shape = _shape(row).removeprefix(", ")
@@ -360,9 +412,15 @@ def _some(n: int, one: str, many: str) -> str:
     return f"{'an' if one[0] in 'aeio' or one.startswith('hcp') else 'a'} {one}"
 
 
-def _with(parts: Sequence[str], joint: str = "with") -> str:
+def _and_with(name: str, parts: Sequence[str]) -> str:
+    """Return a name with more parts: "a with b and c" and d make "a with b, c and d"."""
+    base, _, told = name.partition(" with ")
+    return base + _with([*filter(None, re.split(", | and ", told)), *parts])
+
+
+def _with(parts: Sequence[str]) -> str:
     """Return " with a, b and c", or nothing."""
     if not parts:
         return ""
     *most, last = parts
-    return f" {joint} " + (f"{', '.join(most)} and {last}" if most else last)
+    return " with " + (f"{', '.join(most)} and {last}" if most else last)
