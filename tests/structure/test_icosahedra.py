@@ -21,6 +21,14 @@ from .builders import (
 )
 
 
+def missing(n_vertices: int) -> str:
+    """Return how missing vertices are told."""
+    if n_vertices == 1:
+        return "a missing vertex"
+    names = dict(enumerate("two three four five six seven eight nine".split(), start=2))
+    return f"{names.get(n_vertices, n_vertices)} missing vertices"
+
+
 def in_shell(n_shells: int) -> int:
     """Return the sites of the outermost shell: 12 vertices, 30 edges and 20 faces of atoms."""
     return 10 * n_shells**2 + 2
@@ -38,9 +46,9 @@ def test_complete_icosahedra(n_shells):
     assert (row["n_centres"], row["n_vacant_centres"], row["n_shells"]) == (1, 0, n_shells)
     for column in ("n_vacancies", "n_missing_vertices", "n_rosettes", "n_off_sites"):
         assert row[column] == 0, column
-    # An axis needs an atom between centre and vertex; a 555 bond runs from the centre to each.
+    # An axis needs an atom between centre and vertex.
     assert row["n_axes"] == row["n_meeting"] == (12 if n_shells > 1 else 0)
-    assert row["n_hub"] == 12
+    assert row["n_hub"] == 12  # 555 bonds from the centre
     assert row["axis_length"] == (n_shells + 1 if n_shells > 1 else 0)
     assert row["centre_offset"] == pytest.approx(0.0, abs=1e-9)
 
@@ -73,7 +81,7 @@ def test_missing_vertices_are_counted_one_by_one(n_shells, n_missing):
     assert row["n_shells"] == n_shells
     assert (row["n_vacancies"], row["n_missing_vertices"]) == (n_missing, n_missing)
     assert (row["n_off_sites"], row["n_rosettes"]) == (0, 0)
-    assert (found.name, found.macro_family) == ("icosahedron with surface vacancies", "Ih")
+    assert (found.name, found.macro_family) == (f"icosahedron with {missing(n_missing)}", "Ih")
 
 
 @pytest.mark.parametrize("n_missing", [3, 7, 12])
@@ -83,7 +91,7 @@ def test_two_shells_without_vertices_are_not_amorphous(n_missing):
     positions = icosahedron(2)
     found = described(np.delete(positions, vertices(positions)[:n_missing], axis=0))
     assert found.row["n_off_lattice"] == 0
-    assert (found.name, found.macro_family) == ("icosahedron with surface vacancies", "Ih")
+    assert (found.name, found.macro_family) == (f"icosahedron with {missing(n_missing)}", "Ih")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -98,13 +106,14 @@ def test_vacancies_anywhere_on_the_surface_are_counted(seed):
     assert (row["n_shells"], row["n_vacancies"], row["n_off_sites"]) == (n_shells, n_missing, 0)
     assert row["n_missing_vertices"] == np.isin(gone, vertices(positions)).sum()
     assert found.macro_family == "Ih"
-    assert "surface vacancies" in found.name
+    only_vertices = row["n_missing_vertices"] == n_missing
+    assert (missing(n_missing) if only_vertices else "surface vacancies") in found.name
 
 
 def test_a_central_vacancy_and_missing_vertices():
     positions = without_centre(3)
     found = described(np.delete(positions, vertices(positions)[:3], axis=0))
-    assert found.name == "icosahedron with a central vacancy and surface vacancies"
+    assert found.name == "icosahedron with a central vacancy and three missing vertices"
     assert (found.row["n_vacancies"], found.row["n_missing_vertices"]) == (3, 3)
 
 

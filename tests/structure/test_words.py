@@ -184,10 +184,10 @@ def test_the_paper_counts_converging_planes_by_what_prevails():
 @pytest.mark.parametrize(
     ("columns", "name"),
     [
-        ({"cluster_class": "Dh", "n_axes": 1, "n_reentrances": 5}, "Marks decahedron"),
-        ({"cluster_class": "Dh", "n_axes": 1, "n_reentrances": 4}, "decahedron"),
+        ({"cluster_class": "Dh", "n_axes": 1, "n_grooves": 4}, "Marks decahedron"),
+        ({"cluster_class": "Dh", "n_axes": 1, "n_grooves": 3}, "decahedron"),
         (
-            {"cluster_class": "Mix", "n_axes": 1, "ordered": 0.5, "n_tilted_planes": 2},
+            {"cluster_class": "Mix", "n_axes": 1, "ordered": 0.5, "n_tilted_islands": 2},
             "distorted decahedron with two hcp islands",
         ),
         (
@@ -195,8 +195,8 @@ def test_the_paper_counts_converging_planes_by_what_prevails():
             "poly-decahedron with four axes, three of them meeting",
         ),
         (
-            {"cluster_class": "Mix", "n_axes": 8, "n_meeting": 8, "n_hub": 8},
-            "distorted icosahedron, eight of twelve axes left",
+            {"cluster_class": "Mix", "n_axes": 8, "n_hub": 8, "n_shells": 3, "n_off_sites": 9},
+            "distorted icosahedron",
         ),
         ({"cluster_class": "Mix"}, "intermediate, without fcc or hcp atoms"),
         (
@@ -210,7 +210,7 @@ def test_the_paper_counts_converging_planes_by_what_prevails():
                 "n_off_lattice": 60,
                 "ordered": 0.2,
                 "n_axes": 2,
-                "axis_length": 4,
+                "axis_length": 5,
             },
             "amorphous with two five-fold axes",
         ),
@@ -236,6 +236,7 @@ def measurements(draw: st.DrawFn) -> tuple[np.ndarray, int, int]:
         else:
             row[name] = draw(st.floats(0.0, 1.0))
     row["bond_length"] = draw(st.sampled_from([0.0, R0]))
+    row["n_vacant_centres"] = 0 if row["n_centres"][0] else draw(st.integers(0, 1))
     row["largest_piece"] = draw(st.integers(1, n_atoms))
     letters = draw(st.lists(st.integers(1, 4), max_size=MAX_LAYERS))
     row["layers"][0, : len(letters)] = letters
@@ -268,13 +269,14 @@ def test_no_name_is_too_long():
             largest_piece=pieces,
             n_axes=1,
             axis_offset=offset,
-            n_short_axes=short,
-            n_tilted_planes=tilted,
+            n_groove_features=groove,
+            n_missing_tips=tips,
+            n_tilted_islands=tilted,
             n_aside_planes=aside,
             n_cap=cap,
         ).name
-        for ordered, pieces, offset, short, tilted, aside, cap in product(
-            (0.8, 0.5), (90, 89), (0.2, 0.4), (0, 2), (0, 1, 4), (0, 1, 2), (0, 9)
+        for ordered, pieces, offset, groove, tips, tilted, aside, cap in product(
+            (0.8, 0.5), (90, 89), (0.2, 0.4), (0, 2), (0, 1, 2), (0, 1, 4), (0, 1, 2), (0, 9)
         )
     }
     for word in WORDS:
@@ -330,8 +332,15 @@ TOLD = (
     (r"(\w+) five-fold ax[ei]s, the longest of (\d+) atoms", ("n_axes", "axis_length")),
     (
         r"(\d+) shells, the outermost with (\d+) vacancies \((\d+) at vertices, (\d+) of them "
-        r"rosettes\), (\d+) atoms off its sites",
-        ("n_shells", "n_vacancies", "n_missing_vertices", "n_rosettes", "n_off_sites"),
+        r"rosettes\), (\d+) atoms off its sites, (\d+) of them on top",
+        (
+            "n_shells",
+            "n_vacancies",
+            "n_missing_vertices",
+            "n_rosettes",
+            "n_off_sites",
+            "n_adatoms",
+        ),
     ),
     (r"(\w+) hcp patch(?:es)?", ("n_patches",)),
     (r"(\d+) inner atoms together in no known environment", ("n_core",)),
@@ -411,7 +420,10 @@ def test_names_of_real_clusters_follow_from_their_rows(real):
             ("central vacancy", "n_vacant_centres", 1),
             ("rosette", "n_rosettes", 1),
             ("surface vacancies", "n_vacancies", 1),
-            ("restructured groove", "n_axes", 1),
+            ("missing vert", "n_missing_vertices", 1),
+            ("adatoms", "n_adatoms", 1),
+            ("missing tip", "n_missing_tips", 1),
+            ("restructured groove", "n_groove_features", 1),
             ("partial cap", "n_cap", 1),
             ("peripheral axis", "axis_offset", 0.35),
             ("converging", "n_directions", 2),

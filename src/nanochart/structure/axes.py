@@ -57,7 +57,7 @@ _TILTED_FROM = 0.4
 _ASIDE_FROM = 0.5
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def measure_axes(cluster: Cluster, planes: Planes, row: Any) -> None:
     """Write what ``defects.COLUMNS`` holds about five-fold axes."""
     n_atoms = cluster.x.shape[0]
@@ -78,7 +78,7 @@ def measure_axes(cluster: Cluster, planes: Planes, row: Any) -> None:
         _measure_longest(cluster, planes, ends[:n_axes], lengths, axis_of, row)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _find_axes(
     cluster: Cluster,
     ends: NDArray[np.int32],
@@ -117,7 +117,7 @@ def _find_axes(
     return n_axes
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _partners(cluster: Cluster, atom: int, partners: NDArray[np.int32]) -> None:
     """Write the two atoms that an atom on an axis has 555 bonds with."""
     n = 0
@@ -127,14 +127,14 @@ def _partners(cluster: Cluster, atom: int, partners: NDArray[np.int32]) -> None:
             n += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _is_short(cluster: Cluster, one: int, other: int) -> bool:
     """Return whether neither end of a bond is inside an axis or the centre of an icosahedron."""
     a, b = cluster.codes[one], cluster.codes[other]
     return a not in (_AXIS, _CENTRE) and b not in (_AXIS, _CENTRE)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _count_short(cluster: Cluster, row: Any) -> None:
     """Count the 555 bonds of no axis and no icosahedron's centre.
 
@@ -148,7 +148,7 @@ def _count_short(cluster: Cluster, row: Any) -> None:
                 row.n_short_axes += _is_short(cluster, atom, other)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _measure_longest(
     cluster: Cluster,
     planes: Planes,
@@ -203,7 +203,7 @@ def _measure_longest(
             row.n_aside_planes += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _ahead(cluster: Cluster, atom: int, outward: NDArray[np.float64]) -> int:
     """Return the neighbour that continues an axis beyond an atom, or -1."""
     found = -1
@@ -217,7 +217,7 @@ def _ahead(cluster: Cluster, atom: int, outward: NDArray[np.float64]) -> int:
     return found
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _measure_end(
     cluster: Cluster, end: int, inner: int, outward: NDArray[np.float64], row: Any
 ) -> None:
@@ -252,7 +252,7 @@ def _measure_end(
         row.n_cap += n_cap
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def is_ring(cluster: Cluster, atoms: NDArray[np.int32]) -> bool:
     """Return whether each of some atoms has two or more of the others for neighbours."""
     for a in range(atoms.shape[0]):
@@ -265,7 +265,7 @@ def is_ring(cluster: Cluster, atoms: NDArray[np.int32]) -> bool:
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _count_grooves(
     cluster: Cluster, first: NDArray[np.float64], last: NDArray[np.float64], row: Any
 ) -> None:
@@ -305,7 +305,7 @@ def _count_grooves(
         row.n_grooves += n == 1 or (gap + 2.0 * math.pi) % (2.0 * math.pi) > math.pi / 5.0
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _least_along(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Cartesian axis that a direction is least along."""
     axis = np.zeros(3)
@@ -313,7 +313,7 @@ def _least_along(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     return axis
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _faces(
     cluster: Cluster,
     end: int,

@@ -49,6 +49,11 @@ COLUMNS: tuple[tuple[str, DTypeLike, str], ...] = (
         "more neighbours: no adatom in an odd place, but a rebuilt surface",
     ),
     (
+        "n_rebuilt",
+        np.int16,
+        "the same with an atom of 13 or more neighbours, as no edge of a plane has",
+    ),
+    (
         "n_core",
         np.int16,
         "inner atoms of no known environment in the largest group that hangs together",
@@ -117,6 +122,10 @@ COLUMNS: tuple[tuple[str, DTypeLike, str], ...] = (
 )
 _ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS], align=True)
 
+#: Of axes.py, icosahedra.py, planes.py and surroundings.py. numba's cache knows by the text of
+#: this file alone whether it has to compile anew, so every change of the others must show here.
+SOURCES = "dcaf0085a6bcdc40"
+
 _OTHER, _FCC, _HCP = int(Environment.OTHER), int(Environment.FCC), int(Environment.HCP)
 _REENTRANCE = int(Environment.MARKS_REENTRANCE)
 _AXIS, _CENTRE = int(Environment.FIVE_FOLD_AXIS), int(Environment.ICOSAHEDRON_CENTRE)
@@ -160,7 +169,7 @@ def _shape(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return np.sqrt(squares), 1.0 - 3.0 * (one * two + two * three + three * one) / total**2
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy", cache=True)
 def _measure(
     positions: NDArray[np.float64],
     first: NDArray[np.int64],
@@ -192,7 +201,7 @@ def _measure(
         measure_icosahedron(cluster, rows[s])
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _largest_piece(n_atoms: int, bonds: NDArray[np.int32]) -> int:
     """Return how many atoms hang together at most."""
     parent = np.arange(n_atoms).astype(np.int32)
@@ -204,7 +213,7 @@ def _largest_piece(n_atoms: int, bonds: NDArray[np.int32]) -> int:
     return int(sizes.max())
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _count_atoms(cluster: Cluster, row: Any) -> None:
     """Count what can be said of single atoms, and find the void in the middle."""
     n_atoms = cluster.x.shape[0]
@@ -226,11 +235,12 @@ def _count_atoms(cluster: Cluster, row: Any) -> None:
         nearest = min(nearest, length_of(cluster.x[atom]))  # the positions are centred
     row.void = nearest / cluster.bond_length
     row.n_reconstructed = _largest_group(cluster, odd, FULL_SHELL)
+    row.n_rebuilt = _largest_group(cluster, odd, FULL_SHELL + 1)
     row.n_core = _largest_group(cluster, unknown, 0)
     row.n_piece = _largest_group(cluster, close_packed, 0)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _largest_group(cluster: Cluster, chosen: NDArray[np.bool_], crowded: int) -> int:
     """Return how many chosen atoms hang together at most, one of them with so many neighbours."""
     n_atoms = chosen.shape[0]
@@ -254,7 +264,7 @@ def _largest_group(cluster: Cluster, chosen: NDArray[np.bool_], crowded: int) ->
     return largest
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _is_off_lattice(cluster: Cluster, atom: int) -> bool:
     """Return whether an atom has a bond of no crystal, no five-fold axis and no icosahedron."""
     here = cluster.codes[atom] == _AXIS or cluster.codes[atom] == _CENTRE

@@ -165,7 +165,7 @@ def _describe(
     *,
     number_from: int,
 ) -> Classification:
-    bonds = signatures(positions, cutoff)
+    bonds = signatures(positions, cutoff, number_from=number_from)
     environments = environments_of(bonds)
     codes = cluster_class(environments, five_fold_axes(bonds, environments))
     defects = find_defects(positions, bonds, environments)

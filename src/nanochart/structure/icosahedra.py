@@ -75,7 +75,7 @@ class Axes(NamedTuple):
     lengths: NDArray[np.int32]
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def measure_icosahedron(cluster: Cluster, row: Any) -> None:
     """Write what ``defects.COLUMNS`` holds about icosahedra; of several, the most central."""
     x = cluster.x
@@ -113,7 +113,7 @@ def measure_icosahedron(cluster: Cluster, row: Any) -> None:
             row.n_rosettes += _is_rosette(cluster, centre, axes.last[axis])
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _find_hub(cluster: Cluster, row: Any) -> int:
     """Find the inner atom with most 555 bonds near the centroid, and count them.
 
@@ -135,7 +135,7 @@ def _find_hub(cluster: Cluster, row: Any) -> int:
     return hub
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _find_vacant_centre(cluster: Cluster, spot: NDArray[np.float64]) -> bool:
     """Look for the empty centre of an icosahedron; write where it is, return whether there is one.
 
@@ -180,7 +180,7 @@ def _find_vacant_centre(cluster: Cluster, spot: NDArray[np.float64]) -> bool:
     return False
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _walk_axes(cluster: Cluster, centre: NDArray[np.float64]) -> Axes:
     """Walk outwards from the twelve atoms around a centre, as long as there is an atom ahead."""
     x = cluster.x
@@ -211,7 +211,7 @@ def _walk_axes(cluster: Cluster, centre: NDArray[np.float64]) -> Axes:
     return Axes(centre, first, last, lengths)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _is_rosette(cluster: Cluster, centre: NDArray[np.float64], end: int) -> bool:
     """Return whether six atoms close a ring above the last atom of an axis.
 
@@ -232,7 +232,7 @@ def _is_rosette(cluster: Cluster, centre: NDArray[np.float64], end: int) -> bool
     return is_ring(cluster, ring)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _fill_sites(cluster: Cluster, axes: Axes, n_shells: int, on_site: NDArray[np.bool_]) -> int:
     """Mark the atoms that sit on sites; return how many sites of the outermost shell hold one.
 
@@ -266,7 +266,7 @@ def _fill_sites(cluster: Cluster, axes: Axes, n_shells: int, on_site: NDArray[np
     return filled
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _occupied(cluster: Cluster, site: NDArray[np.float64], on_site: NDArray[np.bool_]) -> bool:
     """Return whether an atom sits on a site, and mark it."""
     reach = (_ON_SITE * cluster.bond_length) ** 2

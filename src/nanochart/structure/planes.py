@@ -29,6 +29,7 @@ from nanochart.structure.surroundings import (
     cross,
     direction_of,
     dot,
+    length_of,
     root_of,
 )
 
@@ -49,6 +50,8 @@ INPLANE_BOND = 422
 # Two normals closer than this are parallel. Close-packed planes meet at 70.5° in a crystal and at
 # 36° and 72° around a five-fold axis; 24° leaves room for strain and excludes all of these.
 _COSINE_PARALLEL = math.cos(math.radians(24.0))
+# Atoms over the surface layer of an island that may lie on top of it.
+_ADATOMS = 2
 # Two planes are one if each lies within this share of the layer spacing of the other.
 _COPLANAR = 0.4
 # Heights further apart than this share of the layer spacing belong to different layers.
@@ -76,7 +79,7 @@ class Planes(NamedTuple):
     n_patches: int
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def measure_planes(cluster: Cluster, row: Any) -> Planes:
     """Write what ``defects.COLUMNS`` holds about planes in hcp surroundings; return the planes."""
     planes = _find_planes(cluster)
@@ -104,7 +107,7 @@ def measure_planes(cluster: Cluster, row: Any) -> Planes:
     return planes
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _normals(cluster: Cluster) -> NDArray[np.float64]:
     """Return the unit normal of the plane through every hcp atom, zeros for the others."""
     normals = np.zeros_like(cluster.x)
@@ -126,7 +129,7 @@ def _normals(cluster: Cluster) -> NDArray[np.float64]:
     return normals
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _find_planes(cluster: Cluster) -> Planes:
     """Gather the hcp atoms into planes."""
     codes = cluster.codes
@@ -181,7 +184,7 @@ def _find_planes(cluster: Cluster) -> Planes:
     return Planes(plane_of, normals[:place], points[:place], sizes[:place], islands, n_patches)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _merge_coplanar(
     spacing: float,
     n_planes: int,
@@ -221,7 +224,7 @@ def _merge_coplanar(
     return n_planes
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _count_directions(normals: NDArray[np.float64]) -> int:
     """Return how many directions the normals of planes have."""
     leaders = np.empty(normals.shape[0], dtype=np.int32)
@@ -237,23 +240,37 @@ def _count_directions(normals: NDArray[np.float64]) -> int:
     return n
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _is_island(cluster: Cluster, planes: Planes, plane: int) -> bool:
-    """Return whether a plane lies next to the surface: on one side all neighbours are surface."""
+    """Return whether a plane lies next to the surface.
+
+    On one side all neighbours are surface, and no more than two atoms lie beyond them, over the
+    plane: a plane on the flank of a cluster has surface beside it, not above it.
+    """
     inside = np.zeros(2, dtype=np.int32)  # neighbours with all their neighbours: below, above
-    normal = planes.normals[plane]
+    normal, middle = planes.normals[plane], planes.points[plane]
+    spacing = LAYER_SPACING * cluster.bond_length
+    reach = 0.0
     for atom in range(cluster.x.shape[0]):
         if planes.plane_of[atom] != plane:
             continue
+        reach = max(reach, length_of(cluster.x[atom] - middle))
         for place in range(cluster.n_neighbours[atom]):
             other = cluster.neighbours[atom, place]
             height = dot(cluster.x[other] - cluster.x[atom], normal)
-            if abs(height) > 0.5 * LAYER_SPACING * cluster.bond_length:
+            if abs(height) > 0.5 * spacing:
                 inside[int(height > 0.0)] += cluster.n_neighbours[other] >= FULL_SHELL
-    return bool(inside[0] == 0 or inside[1] == 0)
+    beyond = np.zeros(2, dtype=np.int32)
+    for atom in range(cluster.x.shape[0]):
+        apart = cluster.x[atom] - middle
+        height = dot(apart, normal)
+        over = length_of(apart - height * normal) < reach + 0.3 * cluster.bond_length
+        beyond[int(height > 0.0)] += over and abs(height) > 1.5 * spacing
+    below = inside[0] == 0 and beyond[0] <= _ADATOMS
+    return bool(below or (inside[1] == 0 and beyond[1] <= _ADATOMS))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _write_word(
     cluster: Cluster,
     plane_of: NDArray[np.int32],

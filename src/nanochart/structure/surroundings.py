@@ -43,7 +43,7 @@ class Cluster(NamedTuple):
     bond_length: float
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def fill_table(
     atoms: NDArray[np.int32],
     signature: NDArray[np.uint8],
@@ -63,7 +63,7 @@ def fill_table(
             n_neighbours[here] = place + 1
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def root_of(parent: NDArray[np.int32], atom: int) -> int:
     """Return the root of an atom's tree in a union-find forest, halving the path to it."""
     while parent[atom] != atom:
@@ -72,13 +72,13 @@ def root_of(parent: NDArray[np.int32], atom: int) -> int:
     return atom
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Return the scalar product of two vectors, without the detour over BLAS."""
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the vector product of two vectors."""
     product = np.empty(3)
@@ -88,19 +88,19 @@ def cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]
     return product
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def length_of(vector: NDArray[np.float64]) -> float:
     """Return the length of a vector."""
     return math.sqrt(dot(vector, vector))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def direction_of(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the unit vector along a vector."""
     return vector / length_of(vector)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, error_model="numpy")
 def radius_of(x: NDArray[np.float64]) -> float:
     """Return the radius of the ball that has the gyration radius of a (centred) cluster, Å."""
     return math.sqrt(5.0 / 3.0 * (x * x).sum() / x.shape[0])

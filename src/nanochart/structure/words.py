@@ -155,15 +155,15 @@ def _amorphous(row: SimpleNamespace) -> str:
     """Name an amorphous structure by the order that is left, and its shape."""
     inner, close_packed = row.n_atoms - row.n_surface, row.n_fcc + row.n_hcp
     crystal = row.n_piece >= _PIECE_OF_INNER * inner
-    order = ""
+    parts = []
     if row.n_centres:
-        off = row.centre_offset > OFF_CENTRE
-        order = " with an off-centre icosahedral site" if off else " around an icosahedral centre"
-    elif crystal and row.n_piece >= _PIECE_OF_CLOSE_PACKED * close_packed:
-        order = " with a close-packed piece"
+        place = "an off-centre" if row.centre_offset > OFF_CENTRE else "a central"
+        parts.append(f"{place} icosahedral site")
+    if crystal and row.n_piece >= _PIECE_OF_CLOSE_PACKED * close_packed:
+        parts.append("a close-packed piece")
     elif row.axis_length >= _LONG_AXIS or row.n_meeting > 1:
-        order = f" with {_some(row.n_axes, 'five-fold axis', 'five-fold axes')}"
-    return "amorphous" + order + _shape(row)
+        parts.append(_some(row.n_axes, "five-fold axis", "five-fold axes"))
+    return "amorphous" + _with(parts) + _shape(row)
 
 
 def _icosahedron(row: SimpleNamespace) -> str:
@@ -332,12 +332,11 @@ def _is_reconstructed(row: SimpleNamespace) -> bool:
     """Return whether the surface of a close-packed cluster is rebuilt somewhere.
 
     Where planes converge, or end inside a layer, there are bonds of no crystal as well, without
-    any reconstruction; there only five-fold features tell.
+    any reconstruction; there only crowded atoms and five-fold features tell.
     """
-    if row.n_tips_off_axes:
-        return True
     edges = row.n_directions > 1 or "m" in row.word
-    return bool(not edges and row.n_reconstructed >= _RECONSTRUCTED_FROM)
+    rebuilt = row.n_rebuilt if edges else row.n_reconstructed
+    return bool(row.n_tips_off_axes or rebuilt >= _RECONSTRUCTED_FROM)
 
 
 def _distorted(row: SimpleNamespace) -> str:
