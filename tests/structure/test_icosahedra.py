@@ -25,8 +25,9 @@ def missing(n_vertices: int) -> str:
     """Return how missing vertices are told."""
     if n_vertices == 1:
         return "a missing vertex"
-    names = dict(enumerate("two three four five six seven eight nine".split(), start=2))
-    return f"{names.get(n_vertices, n_vertices)} missing vertices"
+    names = ["two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    number = names[n_vertices - 2] if n_vertices < 10 else str(n_vertices)
+    return f"{number} missing vertices"
 
 
 def in_shell(n_shells: int) -> int:

@@ -162,11 +162,11 @@ def test_half_a_layer_in_hcp_sites_is_a_partial_island(edge_cut):
 
 
 def test_a_few_hcp_atoms_are_not_passed_over():
-    # Half a layer again, its edge turned by 90°: only two atoms of the face have three hcp atoms on
-    # top. The class is Twin for these, so the words must not tell of a perfect crystal.
+    # Half a layer again, its edge turned by 90°: one atom of the face has three hcp atoms on top.
+    # The class is Twin for it, so the words must not tell of a perfect crystal.
     found = described(with_half_an_island(8, 2, across=(1, -1, 0)))
-    assert (found.cluster_class, found.row["n_hcp"]) == ("Twin", 2)
-    assert "hcp" in found.name
+    assert (found.cluster_class, found.row["n_hcp"]) == ("Twin", 1)
+    assert found.name == "fcc with an hcp patch"
 
 
 def test_the_planes_of_an_icosahedron():

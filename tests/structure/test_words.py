@@ -237,6 +237,13 @@ def measurements(draw: st.DrawFn) -> tuple[np.ndarray, int, int]:
             row[name] = draw(st.floats(0.0, 1.0))
     row["bond_length"] = draw(st.sampled_from([0.0, R0]))
     row["n_vacant_centres"] = 0 if row["n_centres"][0] else draw(st.integers(0, 1))
+    for part, whole in (
+        ("n_missing_vertices", "n_vacancies"),
+        ("n_rosettes", "n_missing_vertices"),
+        ("n_adatoms", "n_off_sites"),
+        ("n_converging", "n_planes"),
+    ):
+        row[part] = min(row[part][0], row[whole][0])
     row["largest_piece"] = draw(st.integers(1, n_atoms))
     letters = draw(st.lists(st.integers(1, 4), max_size=MAX_LAYERS))
     row["layers"][0, : len(letters)] = letters

@@ -272,11 +272,12 @@ def _count_grooves(
     """Count the re-entrant grooves along an axis between two tips, and those restructured.
 
     A restructured groove has five-fold features beside the axis and clear of the faces of the two
-    ends, which fall off by 1/√2 with the distance from the axis.
+    ends, which fall off by 1/√3 with the distance from the axis where the grooves are: over the
+    twin planes. A missing tip makes an end half a bond lower than its faces.
     """
     x, bond_length = cluster.x, cluster.bond_length
     along = direction_of(last - first)
-    half = 0.5 * length_of(last - first)
+    half = 0.5 * length_of(last - first) + 0.25 * bond_length * row.n_missing_tips
     middle = 0.5 * (first + last)
     one = direction_of(cross(along, _least_along(along)))
     two = cross(along, one)
@@ -296,7 +297,7 @@ def _count_grooves(
             mean = 0.5 * (apart + x[other] - middle)
             height = dot(mean, along)
             away = length_of(mean - height * along)
-            below = half - away / math.sqrt(2.0) - abs(height)
+            below = half - away / math.sqrt(3.0) - abs(height)
             aside = away > _BESIDE * bond_length
             row.n_groove_features += aside and below > _BELOW_FACE * bond_length
     order = np.argsort(angles[:n])

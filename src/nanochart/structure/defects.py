@@ -124,7 +124,7 @@ _ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS], align=True)
 
 #: Of axes.py, icosahedra.py, planes.py and surroundings.py. numba's cache knows by the text of
 #: this file alone whether it has to compile anew, so every change of the others must show here.
-SOURCES = "dcaf0085a6bcdc40"
+SOURCES = "f6b64cc9a2ad7d22"
 
 _OTHER, _FCC, _HCP = int(Environment.OTHER), int(Environment.FCC), int(Environment.HCP)
 _REENTRANCE = int(Environment.MARKS_REENTRANCE)

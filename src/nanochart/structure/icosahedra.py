@@ -215,21 +215,28 @@ def _walk_axes(cluster: Cluster, centre: NDArray[np.float64]) -> Axes:
 def _is_rosette(cluster: Cluster, centre: NDArray[np.float64], end: int) -> bool:
     """Return whether six atoms close a ring above the last atom of an axis.
 
-    The six highest neighbours of that atom are looked at; a seventh may touch it from the side.
+    A seventh neighbour may touch that atom from the side: then any six of them may be the ring.
     """
     x = cluster.x
     direction = direction_of(x[end] - centre)
-    n = cluster.n_neighbours[end]
-    heights = np.empty(n)
-    for place in range(n):
-        heights[place] = dot(x[cluster.neighbours[end, place]] - x[end], direction)
-    order = np.argsort(-heights)
-    if n < ROSETTE or heights[order[ROSETTE - 1]] <= _RING_FROM * cluster.bond_length:
-        return False
+    above = np.empty(ROSETTE + 1, dtype=np.int32)
+    n = 0
+    for place in range(cluster.n_neighbours[end]):
+        other = cluster.neighbours[end, place]
+        if dot(x[other] - x[end], direction) > _RING_FROM * cluster.bond_length:
+            if n > ROSETTE:
+                return False
+            above[n] = other
+            n += 1
+    if n == ROSETTE:
+        return is_ring(cluster, above[:n])
     ring = np.empty(ROSETTE, dtype=np.int32)
-    for k in range(ROSETTE):
-        ring[k] = cluster.neighbours[end, order[k]]
-    return is_ring(cluster, ring)
+    for left_out in range(n if n > ROSETTE else 0):
+        for k in range(ROSETTE):
+            ring[k] = above[k + (k >= left_out)]
+        if is_ring(cluster, ring):
+            return True
+    return False
 
 
 @numba.njit(nogil=True, error_model="numpy")

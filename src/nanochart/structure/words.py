@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.structure.classes import CLASS_NAMES, MOTIF_ABOVE
-from nanochart.structure.icosahedra import N_AXES, OFF_CENTRE
+from nanochart.structure.icosahedra import OFF_CENTRE
 from nanochart.structure.planes import LAYER_LETTERS
 
 #: The paper's seven groups of families.
@@ -35,9 +35,10 @@ _HYBRID_FROM = 0.2
 _MARKS_FROM = 4
 # Atoms together whose bonds occur in no crystal: fewer are an adatom and its neighbours.
 _RECONSTRUCTED_FROM = 5
-# Atoms of an icosahedron on no site of its shells, the five of each rosette not counted: a
-# disordered surface from a few, a disordered side from a share, or from some broken axes on.
-_DISORDERED_FROM, _DISORDERED_SHARE, _BROKEN_FROM, _OF_A_ROSETTE = 3, 0.1, 3, 5
+# Atoms of an icosahedron on no site of its shells, the three of each rosette not counted: a
+# disordered surface from a few, a disordered side from a share, or with fewer five-fold axes.
+_DISORDERED_FROM, _DISORDERED_BESIDE, _DISORDERED_SHARE = 3, 5, 0.1
+_WHOLE_FROM, _OF_A_ROSETTE = 9, 3
 # Fewer atoms on top of an icosahedron are no island.
 _ISLAND_FROM = 4
 # Inner atoms together in no known environment, in an otherwise close-packed cluster.
@@ -169,9 +170,10 @@ def _amorphous(row: SimpleNamespace) -> str:
 def _icosahedron(row: SimpleNamespace) -> str:
     """Name an icosahedron by its centre, its surface and what else it is."""
     base = "icosahedron"
+    off_centre = row.centre_offset > OFF_CENTRE
     if row.n_centres > 1:
         base = f"poly-icosahedron with {_number(row.n_centres)} centres"
-    elif row.centre_offset > OFF_CENTRE:
+    elif off_centre:
         base = "off-centre icosahedron"
     parts = ["a central vacancy"] if row.n_vacant_centres else []
     if not _fits_mackay(row):
@@ -188,10 +190,10 @@ def _icosahedron(row: SimpleNamespace) -> str:
     if row.n_adatoms >= _ISLAND_FROM:
         parts.append(f"an island of {_number(row.n_adatoms)} adatoms")
     displaced = row.n_off_sites - row.n_adatoms - _OF_A_ROSETTE * row.n_rosettes
-    broken = N_AXES - row.n_missing_vertices - row.n_axes
-    if displaced > _DISORDERED_SHARE * row.n_atoms or broken >= _BROKEN_FROM:
+    whole = row.n_shells < 2 or off_centre or row.n_axes >= _WHOLE_FROM
+    if displaced > _DISORDERED_SHARE * row.n_atoms or not whole:
         parts.append("a disordered side")
-    elif displaced >= _DISORDERED_FROM and not row.n_rosettes:
+    elif displaced >= (_DISORDERED_FROM if not row.n_rosettes else _DISORDERED_BESIDE):
         parts.append("a disordered surface")
     if not parts and base == "icosahedron" and not row.n_off_sites:
         return "complete icosahedron"
