@@ -1,6 +1,6 @@
 """Draw random structures of every class with their words, to be checked by eye.
 
-    python docs/make_contact_sheets.py FOLDER [OUT]
+    python docs/make_contact_sheets.py FOLDER [OUT [SEED]]
 
 FOLDER holds au90.npz, au147.npz, ag147.npz and cu147.npz (and au147-hot.npz), each with positions
 (n, n_atoms, 3) times scale in Å. Writes images/words-CLASS.jpg and words-CLASS.csv into OUT, by
@@ -34,10 +34,10 @@ PIXELS = 200
 SEED = 20231
 
 
-def main(folder: Path, out: Path) -> None:
+def main(folder: Path, out: Path, seed: int) -> None:
     """Describe, draw lots, and write the sheets."""
     mpl.use("Agg")
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     found: list[tuple[str, int, np.ndarray, Classification, int]] = []
     for name, species in FILES.items():
         with np.load(folder / f"{name}.npz") as data:
@@ -102,4 +102,9 @@ TILT = np.array(
 )
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent)
+    folder, *others = sys.argv[1:]
+    main(
+        Path(folder),
+        Path(others[0]) if others else Path(__file__).parent,
+        int(others[1]) if len(others) > 1 else SEED,
+    )
