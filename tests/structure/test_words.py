@@ -37,7 +37,7 @@ from .builders import (
 
 ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS], align=True)
 #: A longer name does not fit a legend or a column of a table.
-LONGEST_NAME = 90
+LONGEST_NAME = 110
 WORDS = ["".join(letters) for n in range(1, 8) for letters in product("fhm", repeat=n)]
 NUMBERS = {
     word: number
@@ -187,7 +187,13 @@ def test_the_paper_counts_converging_planes_by_what_prevails():
         ({"cluster_class": "Dh", "n_axes": 1, "n_grooves": 4}, "Marks decahedron"),
         ({"cluster_class": "Dh", "n_axes": 1, "n_grooves": 3}, "decahedron"),
         (
-            {"cluster_class": "Mix", "n_axes": 1, "ordered": 0.5, "n_tilted_islands": 2},
+            {
+                "cluster_class": "Mix",
+                "n_axes": 1,
+                "ordered": 0.5,
+                "n_off_lattice": 30,
+                "n_tilted_islands": 2,
+            },
             "distorted decahedron with two hcp islands",
         ),
         (
@@ -210,7 +216,7 @@ def test_the_paper_counts_converging_planes_by_what_prevails():
                 "n_off_lattice": 60,
                 "ordered": 0.2,
                 "n_axes": 2,
-                "axis_length": 5,
+                "n_on_axis": 2,
             },
             "amorphous with two five-fold axes",
         ),
@@ -273,6 +279,7 @@ def test_no_name_is_too_long():
         made(
             "Mix",
             ordered=ordered,
+            n_off_lattice=30,
             largest_piece=pieces,
             n_axes=1,
             axis_offset=offset,
@@ -292,6 +299,7 @@ def test_no_name_is_too_long():
             made(
                 "Mix",
                 ordered=0.5,
+                n_off_lattice=30,
                 largest_piece=89,
                 n_planes=3,
                 n_directions=1,

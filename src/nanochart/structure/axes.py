@@ -18,7 +18,6 @@ from nanochart.structure.cna import Environment
 from nanochart.structure.planes import Planes
 from nanochart.structure.surroundings import (
     FIVE_FOLD_BOND,
-    FULL_SHELL,
     LAYER_SPACING,
     Cluster,
     cross,
@@ -38,8 +37,15 @@ _AXIS, _CENTRE, _TIP, _REENTRANCE = (
     int(Environment.MARKS_REENTRANCE),
 )
 _FIVE = 5
+#: Neighbours in and below a ring around a missing atom, in bonds: a ring of six is wide.
+IN_RING = 1.3
+# Signatures 100 i + 10 j + k with i of five or more.
+_FIVE_COMMON = 500
 # The next atom along an axis lies within acos 0.92 = 23° of it: 0.4 bonds aside.
 _STRAIGHT = 0.92
+# An end with an atom so far beyond it, and so near to the line, in bonds, is no end: one atom may
+# lie on top, as the tip of an axis that a cap begins to prolong.
+_BURIED, _ON_AXIS = 1.5, 0.5
 # Fewer atoms on the faces of an end are adatoms, no cap.
 _SMALLEST_CAP = 3
 # Five-fold features this many bonds from the axis, and this many below the faces of the ends, are
@@ -173,6 +179,7 @@ def _measure_longest(
             main, offset = axis, away
     along = direction_of(x[ends[main, 1]] - x[ends[main, 0]])
     row.axis_length = lengths[main]
+    row.n_on_axis = lengths[main] - 2
     row.axis_offset = offset / radius_of(x)
     row.direction[:] = along
     tips = np.empty(2, dtype=np.int32)
@@ -184,18 +191,18 @@ def _measure_longest(
             before = cluster.neighbours[end, place]
             if cluster.kinds[end, place] == FIVE_FOLD_BOND and axis_of[before] == main:
                 inner = before
-        ahead = _ahead(cluster, end, outward)
+        ahead = _ahead(cluster, end, outward) if cluster.codes[end] != _CENTRE else -1
         while ahead >= 0:  # through atoms that something has disturbed, to the surface
             inner, end = end, ahead
             row.axis_length += 1
             ahead = _ahead(cluster, end, outward)
         tips[side] = end
-        if cluster.n_neighbours[end] < FULL_SHELL:
-            _measure_end(cluster, end, inner, outward, row)
+        _measure_end(cluster, end, inner, outward, row)
     _count_grooves(cluster, x[tips[0]], x[tips[1]], row)
+    middle = 0.5 * (x[ends[main, 0]] + x[ends[main, 1]])
     for plane in range(planes.sizes.shape[0]):
         normal = planes.normals[plane]
-        height = abs(dot(x[ends[main, 0]] - planes.points[plane], normal))
+        height = abs(dot(middle - planes.points[plane], normal))
         tilted = abs(dot(normal, along)) > _TILTED_FROM
         if tilted and planes.islands[plane]:
             row.n_tilted_islands += 1
@@ -205,13 +212,16 @@ def _measure_longest(
 
 @numba.njit(nogil=True, error_model="numpy")
 def _ahead(cluster: Cluster, atom: int, outward: NDArray[np.float64]) -> int:
-    """Return the neighbour that continues an axis beyond an atom, or -1."""
+    """Return the neighbour that continues an axis beyond an atom, or -1.
+
+    The two have at least five common neighbours, whatever the bonds among these.
+    """
     found = -1
     best = _STRAIGHT
     for place in range(cluster.n_neighbours[atom]):
         other = cluster.neighbours[atom, place]
         cosine = dot(direction_of(cluster.x[other] - cluster.x[atom]), outward)
-        if cosine > best:
+        if cosine > best and cluster.kinds[atom, place] >= _FIVE_COMMON:
             best = cosine
             found = other
     return found
@@ -228,15 +238,23 @@ def _measure_end(
     close a ring above the end, the tip alone is missing, and the faces are those of the layer
     below.
     """
-    x = cluster.x
+    x, bond_length = cluster.x, cluster.bond_length
+    tipped = False
+    for atom in range(x.shape[0]):
+        height = dot(x[atom] - x[end], outward)
+        aside = length_of(x[atom] - x[end] - height * outward)
+        if aside < _ON_AXIS * bond_length and height > 0.5 * bond_length:
+            if height > _BURIED * bond_length:
+                return  # the axis ends inside
+            tipped = True
     ring = np.empty(cluster.neighbours.shape[1], dtype=np.int32)
     n = 0
     for place in range(cluster.n_neighbours[end]):
         other = cluster.neighbours[end, place]
-        if dot(x[other] - x[end], outward) > _OUTWARD * cluster.bond_length:
+        if dot(x[other] - x[end], outward) > _OUTWARD * bond_length:
             ring[n] = other
             n += 1
-    if n == _FIVE and is_ring(cluster, ring[:n]):
+    if n == _FIVE and not tipped and is_ring(cluster, ring[:n]):
         row.n_missing_tips += 1
         return
     faces = np.empty((_FIVE, 3))
@@ -247,20 +265,20 @@ def _measure_end(
         highest = -1.0
         for face in range(_FIVE):
             highest = max(highest, dot(x[atom] - x[end], faces[face]))
-        n_cap += highest > _ON_FACE * cluster.bond_length
+        n_cap += highest > _ON_FACE * bond_length
     if n_cap >= _SMALLEST_CAP:
         row.n_cap += n_cap
 
 
 @numba.njit(nogil=True, error_model="numpy")
 def is_ring(cluster: Cluster, atoms: NDArray[np.int32]) -> bool:
-    """Return whether each of some atoms has two or more of the others for neighbours."""
+    """Return whether each of some atoms has two or more of the others beside it."""
     for a in range(atoms.shape[0]):
-        bonds = 0
+        beside = 0
         for b in range(atoms.shape[0]):
-            for place in range(cluster.n_neighbours[atoms[a]]):
-                bonds += cluster.neighbours[atoms[a], place] == atoms[b]
-        if bonds < 2:
+            apart = length_of(cluster.x[atoms[a]] - cluster.x[atoms[b]])
+            beside += a != b and apart < IN_RING * cluster.bond_length
+        if beside < 2:
             return False
     return True
 

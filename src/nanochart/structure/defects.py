@@ -80,7 +80,12 @@ COLUMNS: tuple[tuple[str, DTypeLike, str], ...] = (
     ),
     ("n_short_axes", np.int16, "555 bonds of no such axis and no centre of an icosahedron"),
     ("n_tips_off_axes", np.int16, "tips that are not the end of such an axis"),
-    ("axis_length", np.int16, "atoms on the longest axis, both ends included"),
+    ("n_on_axis", np.int16, "atoms inside the longest axis, all of them five-fold"),
+    (
+        "axis_length",
+        np.int16,
+        "atoms on that axis, with both ends and with what continues it to the surface",
+    ),
     ("axis_offset", np.float64, "distance of the centroid from that axis, in cluster radii"),
     ("n_missing_tips", np.int16, "ends of that axis where five atoms close a ring around no tip"),
     ("n_cap", np.int16, "atoms on top of the pyramids at both ends of that axis"),
@@ -124,7 +129,7 @@ _ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS], align=True)
 
 #: Of axes.py, icosahedra.py, planes.py and surroundings.py. numba's cache knows by the text of
 #: this file alone whether it has to compile anew, so every change of the others must show here.
-SOURCES = "f6b64cc9a2ad7d22"
+SOURCES = "bdcdc7b3567479a3"
 
 _OTHER, _FCC, _HCP = int(Environment.OTHER), int(Environment.FCC), int(Environment.HCP)
 _REENTRANCE = int(Environment.MARKS_REENTRANCE)
@@ -194,6 +199,7 @@ def _measure(
         rows[s].bond_length = bond_length
         rows[s].largest_piece = _largest_piece(n_atoms, bonds)
         if bonds.shape[0] == 0:
+            rows[s].n_surface = n_atoms
             continue
         _count_atoms(cluster, rows[s])
         planes = measure_planes(cluster, rows[s])

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.structure.axes import is_ring
+from nanochart.structure.axes import IN_RING, is_ring
 from nanochart.structure.cna import Environment
 from nanochart.structure.surroundings import (
     FIVE_FOLD_BOND,
@@ -98,8 +98,12 @@ def measure_icosahedron(cluster: Cluster, row: Any) -> None:
     row.centre_offset = length_of(centre) / radius_of(x)
     axes = _walk_axes(cluster, centre)
     n_shells = axes.lengths.max()
-    row.n_shells = n_shells
     on_site = np.zeros(x.shape[0], dtype=np.bool_)
+    # All vertices may be missing: then half a shell more tells.
+    if 2 * _fill_sites(cluster, axes, n_shells + 1, on_site) > 10 * (n_shells + 1) ** 2 + 2:
+        n_shells += 1
+    on_site[:] = False
+    row.n_shells = n_shells
     row.n_vacancies = 10 * n_shells**2 + 2 - _fill_sites(cluster, axes, n_shells, on_site)
     for atom in range(x.shape[0]):
         away = length_of(x[atom] - centre) / cluster.bond_length
@@ -221,9 +225,10 @@ def _is_rosette(cluster: Cluster, centre: NDArray[np.float64], end: int) -> bool
     direction = direction_of(x[end] - centre)
     above = np.empty(ROSETTE + 1, dtype=np.int32)
     n = 0
-    for place in range(cluster.n_neighbours[end]):
-        other = cluster.neighbours[end, place]
-        if dot(x[other] - x[end], direction) > _RING_FROM * cluster.bond_length:
+    for other in range(x.shape[0]):
+        apart = x[other] - x[end]
+        near = other != end and length_of(apart) < IN_RING * cluster.bond_length
+        if near and dot(apart, direction) > _RING_FROM * cluster.bond_length:
             if n > ROSETTE:
                 return False
             above[n] = other

@@ -39,8 +39,8 @@ SMALLEST_PLANE = 3
 _MAIN_DIRECTION = 0.7
 #: Planes kept of one cluster; an icosahedron has 15, a melt a few of an atom or two.
 MAX_PLANES = 64
-#: Layers of the word; 15 are 35 Å of gold.
-MAX_LAYERS = 15
+#: Layers of the word; 31 are 70 Å of gold.
+MAX_LAYERS = 31
 #: What a layer of the word is.
 NO_LAYER, LAYER_FCC, LAYER_HCP, LAYER_MIXED, LAYER_UNKNOWN = range(5)
 LAYER_LETTERS = " fhm?"
@@ -88,15 +88,15 @@ def measure_planes(cluster: Cluster, row: Any) -> Planes:
     row.n_patches = planes.n_patches
     if n_planes == 0:
         return planes
-    largest = np.argmax(planes.sizes)  # of parallel planes it gives the direction best
-    main = planes.normals[largest]
+    for plane in range(n_planes):
+        planes.islands[plane] = _is_island(cluster, planes, plane)
+    main = planes.normals[_main_plane(planes)]
     row.direction[:] = main
     row.n_directions = _count_directions(planes.normals)
     along = np.zeros(n_planes, dtype=np.bool_)
     inside = 0
     for plane in range(n_planes):
-        island = _is_island(cluster, planes, plane)
-        planes.islands[plane] = island
+        island = planes.islands[plane]
         along[plane] = abs(dot(planes.normals[plane], main)) > _COSINE_PARALLEL
         row.n_islands += island
         row.n_converging += not along[plane]
@@ -105,6 +105,31 @@ def measure_planes(cluster: Cluster, row: Any) -> Planes:
     if inside >= _MAIN_DIRECTION * planes.sizes.sum():
         _write_word(cluster, planes.plane_of, along, main, row.layers)
     return planes
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _main_plane(planes: Planes) -> int:
+    """Return the plane that shows the direction of most hcp atoms: the largest in it.
+
+    Of equal directions the one with the larger plane, then the one with the fewer islands, so
+    that the order of the atoms does not matter.
+    """
+    best = 0
+    best_rank = -1
+    n_planes = planes.sizes.shape[0]
+    for plane in range(n_planes):
+        inside = 0
+        n_islands = 0
+        for other in range(n_planes):
+            cosine = dot(planes.normals[plane], planes.normals[other])
+            if abs(cosine) > _COSINE_PARALLEL:
+                inside += planes.sizes[other]
+                n_islands += planes.islands[other]
+        rank = (1000 * inside + planes.sizes[plane]) * MAX_PLANES - n_islands
+        if rank > best_rank:
+            best_rank = rank
+            best = plane
+    return best
 
 
 @numba.njit(nogil=True, error_model="numpy")

@@ -41,11 +41,12 @@ _DISORDERED_FROM, _DISORDERED_BESIDE, _DISORDERED_SHARE = 3, 5, 0.1
 _WHOLE_FROM, _OF_A_ROSETTE = 9, 3
 # Fewer atoms on top of an icosahedron are no island.
 _ISLAND_FROM = 4
-# Inner atoms together in no known environment, in an otherwise close-packed cluster.
-_DISLOCATION_FROM = 5
+# Inner atoms together in no known environment, in an otherwise close-packed cluster; below a
+# rebuilt surface there are some in any case.
+_DISLOCATION_FROM, _DISLOCATION_BESIDE = 5, 9
 # Shape anisotropy from which a cluster may be elongated or flattened, and the ratios of its
 # gyration radii that say which: one as large as this, the other as small.
-_ANISOTROPIC_FROM = 0.04
+_ANISOTROPIC_FROM = 0.03
 _LONG_FROM, _ROUND_UP_TO = 1.2, 1.15
 # Standard deviations (Å) of positions below which a direction does not count: a sheet, a chain.
 _FLAT = 0.3
@@ -57,8 +58,11 @@ _HCP_FROM = 2.0
 _HOLLOW_FROM = 1.3
 # A piece of crystal in an amorphous cluster: shares of the inner, and of the fcc and hcp atoms.
 _PIECE_OF_INNER, _PIECE_OF_CLOSE_PACKED = 0.2, 0.6
-# Atoms on an axis, both ends included, to be worth a name: shorter ones come and go.
-_LONG_AXIS = 5
+# Atoms inside an axis that is worth a name in an amorphous cluster: single ones come and go.
+_LONG_AXIS = 2
+
+# Particulars in a name; more are told in the sentence alone.
+_MOST_PARTS = 3
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -119,7 +123,8 @@ def _name(row: SimpleNamespace, cluster_class: str) -> tuple[str, str]:
     plain = _without_motif(row)
     if plain:
         return plain, "amorphous"
-    if cluster_class == "Amorphous":
+    # A small crystal has few atoms that the table knows, but no bond of disorder either.
+    if cluster_class == "Amorphous" and row.n_off_lattice:
         return _amorphous(row), "amorphous"
     if row.n_centres or row.n_vacant_centres:
         return _icosahedron(row), "Ih"
@@ -132,8 +137,10 @@ def _name(row: SimpleNamespace, cluster_class: str) -> tuple[str, str]:
     if not row.n_fcc + row.n_hcp:
         return "intermediate, without fcc or hcp atoms", "intermediate"
     name, macro_family = _close_packed(row)
-    parts = ["a dislocation"] if row.n_core >= _DISLOCATION_FROM else []
-    parts += ["local surface reconstruction"] if _is_reconstructed(row) else []
+    rebuilt = _is_reconstructed(row)
+    disturbed = _DISLOCATION_FROM if not rebuilt else _DISLOCATION_BESIDE
+    parts = ["a dislocation"] if row.n_core >= disturbed else []
+    parts += ["local surface reconstruction"] if rebuilt else []
     return _distorted(row) + _and_with(name, parts), macro_family
 
 
@@ -141,13 +148,13 @@ def _without_motif(row: SimpleNamespace) -> str:
     """Return a name for what can have no motif, empty for all else."""
     if row.n_atoms < 2 or not row.bond_length:
         return "atoms without bonds"
-    if row.n_surface < row.n_atoms:
+    if row.n_surface < row.n_atoms or row.n_vacant_centres:
         return ""
     if row.n_atoms > 2 and row.gyration_radii[1] < _FLAT:
         return "chain"
     if row.n_atoms > 3 and row.gyration_radii[0] < _FLAT:
         return "planar sheet"
-    if row.void > _HOLLOW_FROM:
+    if row.void > _HOLLOW_FROM and row.largest_piece == row.n_atoms:
         return "hollow cage"
     return "cluster without inner atoms"
 
@@ -162,7 +169,7 @@ def _amorphous(row: SimpleNamespace) -> str:
         parts.append(f"{place} icosahedral site")
     if crystal and row.n_piece >= _PIECE_OF_CLOSE_PACKED * close_packed:
         parts.append("a close-packed piece")
-    elif row.axis_length >= _LONG_AXIS or row.n_meeting > 1:
+    if row.n_on_axis >= _LONG_AXIS or row.n_meeting > 1:
         parts.append(_some(row.n_axes, "five-fold axis", "five-fold axes"))
     return "amorphous" + _with(parts) + _shape(row)
 
@@ -172,8 +179,8 @@ def _icosahedron(row: SimpleNamespace) -> str:
     base = "icosahedron"
     off_centre = row.centre_offset > OFF_CENTRE
     if row.n_centres > 1:
-        base = f"poly-icosahedron with {_number(row.n_centres)} centres"
-    elif off_centre:
+        return f"poly-icosahedron with {_number(row.n_centres)} centres"
+    if off_centre:
         base = "off-centre icosahedron"
     parts = ["a central vacancy"] if row.n_vacant_centres else []
     if not _fits_mackay(row):
@@ -183,14 +190,15 @@ def _icosahedron(row: SimpleNamespace) -> str:
     if row.n_rosettes:
         parts.append(_some(row.n_rosettes, "rosette", "rosettes"))
     missing = row.n_missing_vertices - row.n_rosettes
-    if missing and (row.n_rosettes or row.n_vacancies == missing):
+    if missing:
         parts.append(_some(missing, "missing vertex", "missing vertices"))
-    elif row.n_vacancies and not row.n_rosettes:
-        parts.append("surface vacancies")
+    # An atom displaced within the shells leaves a site empty, too.
+    if row.n_vacancies - row.n_missing_vertices > row.n_off_sites - row.n_adatoms:
+        parts.append("other surface vacancies" if missing else "surface vacancies")
     if row.n_adatoms >= _ISLAND_FROM:
         parts.append(f"an island of {_number(row.n_adatoms)} adatoms")
     displaced = row.n_off_sites - row.n_adatoms - _OF_A_ROSETTE * row.n_rosettes
-    whole = row.n_shells < 2 or off_centre or row.n_axes >= _WHOLE_FROM
+    whole = row.n_shells < 3 or off_centre or row.n_axes >= _WHOLE_FROM
     if displaced > _DISORDERED_SHARE * row.n_atoms or not whole:
         parts.append("a disordered side")
     elif displaced >= (_DISORDERED_FROM if not row.n_rosettes else _DISORDERED_BESIDE):
@@ -286,7 +294,8 @@ def layers_in_words(word: str) -> tuple[str, str]:
         parts[kind] = parts.get(kind, 0) + 1
     if parts == {"hcp plane": 1}:
         return f"{_sides(word, 'h')} fcc with one hcp plane", "faulted fcc"
-    return "fcc" + _with([_some(n, kind, f"{kind}s") for kind, n in parts.items()]), "faulted fcc"
+    told = sorted(parts.items(), key=lambda part: (part[0].endswith("island"), part[0]))
+    return "fcc" + _with([_some(n, kind, f"{kind}s") for kind, n in told]), "faulted fcc"
 
 
 def _mostly_hcp(word: str) -> str:
@@ -298,7 +307,7 @@ def _mostly_hcp(word: str) -> str:
         if word[0] == "f" or word[-1] == "f":
             return "hcp with an fcc island"
         return f"{_sides(word, 'f')} hcp with one fcc plane"
-    return f"faulted hcp, layers {word}"
+    return f"faulted hcp, layers {min(word, word[::-1])}"
 
 
 def _fault(run: str, *, at_end: bool, sides: tuple[int, int]) -> str:
@@ -342,7 +351,7 @@ def _is_reconstructed(row: SimpleNamespace) -> bool:
 
 
 def _distorted(row: SimpleNamespace) -> str:
-    return "" if row.ordered > MOTIF_ABOVE else "distorted "
+    return "distorted " if row.ordered <= MOTIF_ABOVE and row.n_off_lattice else ""
 
 
 def _shape(row: SimpleNamespace) -> str:
@@ -420,8 +429,8 @@ def _and_with(name: str, parts: Sequence[str]) -> str:
 
 
 def _with(parts: Sequence[str]) -> str:
-    """Return " with a, b and c", or nothing."""
+    """Return " with a, b and c", or nothing; what comes fourth is left to the sentence."""
     if not parts:
         return ""
-    *most, last = parts
+    *most, last = parts[:_MOST_PARTS]
     return " with " + (f"{', '.join(most)} and {last}" if most else last)
