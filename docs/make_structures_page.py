@@ -93,8 +93,9 @@ this table is of the structures that the rules were mended on:
 FRESH = """\
 
 And this one is of a fresh sample, 20 of each class by another seed (two of them happened to be in
-the first, too), judged before the last changes: [words-verdicts-fresh.csv](words-verdicts-fresh.csv)
-gives the name then and the name now. The last column counts the names that changed afterwards.
+the first, too), judged before the last changes:
+[words-verdicts-fresh.csv](words-verdicts-fresh.csv) gives the name then and the name now. The last
+column counts the names that changed afterwards.
 
 """
 

@@ -16,10 +16,12 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.cluster import Icosahedron
 
 from nanochart import cli
 from nanochart.landscape import open_landscape
 from nanochart.structure.classes import CLASS_NAMES
+from nanochart.structure.cna import Environment
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,35 @@ def test_quench_lowers_every_energy_to_the_landscape_s(folder: Path) -> None:
     # but for the few that a rounding sends to a neighbouring valley.
     same = np.isclose(found, open_landscape("au90-small")["quenched"].read("energy", 0, 12))
     assert same.sum() >= 10
+
+
+def test_classify_tells_everything_in_files(folder: Path, tmp_path: Path) -> None:
+    table, annotated = tmp_path / "words.csv", tmp_path / "atoms.extxyz"
+    told = nanochart(
+        folder, "classify", "minima.extxyz", "--csv", str(table), "--extxyz", str(annotated)
+    )
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    frames = ase.io.read(annotated, ":")
+    assert len(rows) == len(frames) > 1
+    for row, frame in zip(rows, frames, strict=True):
+        assert row["name"] == frame.info["name"]
+        assert row["sentence"].startswith(f"{row['class']}: ")
+        environments = frame.arrays["environment"]
+        assert int(row["n_fcc"]) == np.count_nonzero(environments == Environment.FCC)
+        assert float(row["energy"]) == pytest.approx(frame.get_potential_energy())
+    assert rows[0]["class"] in told.stdout
+
+
+def test_classify_takes_alloys(folder: Path, tmp_path: Path) -> None:
+    atoms = Icosahedron("Ag", 3)
+    inner = np.linalg.norm(atoms.positions - atoms.positions.mean(axis=0), axis=1) < 4.0
+    atoms.symbols[inner] = "Cu"
+    atoms.write(tmp_path / "alloy.xyz")
+    told = json.loads(nanochart(folder, "classify", str(tmp_path / "alloy.xyz"), "--json").stdout)
+    (one,) = told["structures"]
+    assert one["name"] == "complete icosahedron, Ag shell on a Cu core"
+    assert one["energy"] is None
 
 
 def test_classify_says_what_the_run_said(folder: Path) -> None:
