@@ -153,7 +153,8 @@ def test_tips_that_are_missing(pqr, n_ends, missing):
     assert (found.row["n_missing_tips"], found.row["n_cap"]) == (n_ends, 0)
 
 
-@pytest.mark.parametrize("pqr", [(1, 2, 3), (1, 3, 3), (2, 2, 3)])
+# The wall lies p + r - 1 layers from the twin plane it is parallel to: two, three and four.
+@pytest.mark.parametrize("pqr", [(1, 4, 2), (1, 2, 3), (2, 4, 2), (2, 2, 3)])
 @pytest.mark.parametrize("species", ["", "Ag"])
 def test_a_stacking_fault_in_a_groove_is_an_additional_plane(pqr, species):
     cluster = with_plane_in_groove(*pqr)
