@@ -9,12 +9,10 @@ through it, so there is none here.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from nanochart.chart.convolution import convolve
 from nanochart.errors import NanochartError
 
 #: Channels and kernel sizes from the input to the innermost layer (Listing 1).
@@ -22,6 +20,8 @@ CHANNELS = (64, 64, 64, 64, 32, 16)
 KERNELS = (20, 20, 20, 10, 8, 5)
 #: What the six kernels together take off the length: an input must be longer.
 SHRINKAGE = sum(kernel - 1 for kernel in KERNELS)
+#: From so many signals on, the fast convolutions are faster (on a CPU).
+FEWEST_SIGNALS = 16
 
 
 class Autoencoder(nn.Module):
@@ -71,14 +71,14 @@ class Autoencoder(nn.Module):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the CVs, shape (batch, n_cvs), of scaled RDFs, shape (batch, n_bins)."""
-        x = inputs[:, None, None, :]  # (batch, channel, 1, length)
-        x = _run([self.input_layer, self.relu_1, self.batchnorm, *self.encoder], x)
-        return self.embed_linear(self.flatten(x))  # type: ignore[no-any-return]
+        layers = [self.input_layer, self.relu_1, self.batchnorm, *self.encoder]
+        innermost = self.flatten(_run(layers, inputs[:, None]))
+        return self.embed_linear(innermost)  # type: ignore[no-any-return]
 
     def decode(self, cvs: Tensor) -> Tensor:
         """Return the scaled RDFs, shape (batch, n_bins), that CVs, (batch, n_cvs), stand for."""
-        x = self.decode_linear(cvs).view(len(cvs), CHANNELS[-1], 1, -1)
-        return _run([*self.decoder, self.output_layer], x)[:, 0, 0]
+        innermost = self.decode_linear(cvs).view(len(cvs), CHANNELS[-1], -1)
+        return _run([*self.decoder, self.output_layer], innermost)[:, 0]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the reconstruction, shape (batch, n_bins), of scaled RDFs, (batch, n_bins)."""
@@ -86,74 +86,27 @@ class Autoencoder(nn.Module):
 
 
 def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
-    """Send x, shape (batch, channel, 1, length), through one-dimensional layers.
+    """Send x, shape (batch, channel, length), through layers; the result has the same order.
 
-    The layers' own forward would do the same in 1.4 times the time on a CPU: as images of height
-    1 with the channels innermost in memory, the convolutions need no reordering between layers
-    (benchmarks/training_step.py).
+    Many signals on a CPU go through `nanochart.chart.convolution`, which does what the layers do
+    in a third of the time (benchmarks/training_step.py). Few signals, and other devices, go
+    through the layers themselves.
     """
-    for layer in layers:
-        # Nothing to do between most layers; but one channel alone does not tell the two layouts
-        # apart, and the convolutions after it would fall back to the slow one.
-        x = x.contiguous(memory_format=torch.channels_last)
-        if isinstance(layer, nn.Conv1d):
-            x = functional.conv2d(x, layer.weight.unsqueeze(2), layer.bias)
-        elif isinstance(layer, nn.ConvTranspose1d):
-            x = functional.conv_transpose2d(x, layer.weight.unsqueeze(2), layer.bias)
-        elif isinstance(layer, nn.BatchNorm1d):
-            x = _normalise(layer, x)
-        else:
+    if x.device.type != "cpu" or len(x) < FEWEST_SIGNALS:
+        for layer in layers:
             x = layer(x)
-    return x
-
-
-def _normalise(layer: nn.BatchNorm1d, x: Tensor) -> Tensor:
-    """Apply a batch normalisation, as the layer itself would, to x, (batch, channel, 1, length)."""
-    running_mean, running_var = layer.running_mean, layer.running_var
-    assert running_mean is not None
-    assert running_var is not None
-    assert layer.num_batches_tracked is not None
-    if not layer.training:
-        return functional.batch_norm(
-            x, running_mean, running_var, layer.weight, layer.bias, eps=layer.eps
-        )
-    y, mean, variance = _BatchStatistics.apply(  # type: ignore[no-untyped-call]
-        x, layer.weight, layer.bias, layer.eps
-    )
-    count = x.numel() // x.shape[1]
-    with torch.no_grad():
-        layer.num_batches_tracked += 1
-        running_mean.lerp_(mean, layer.momentum or 0.0)
-        running_var.lerp_(variance * (count / (count - 1)), layer.momentum or 0.0)
-    return y  # type: ignore[no-any-return]
-
-
-class _BatchStatistics(torch.autograd.Function):
-    """Batch normalisation with the batch's own mean and variance.
-
-    torch has it, but with the channels innermost it adds up the statistics one by one in float32,
-    which loses three digits on an RDF's long stretches of zeros. Here both sums are pairwise.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        mean = x.mean((0, 2, 3))
-        variance = (x - mean[:, None, None]).square_().mean((0, 2, 3))
-        y = functional.batch_norm(x, mean, variance, weight, bias, eps=eps)
-        ctx.save_for_backward(x, weight, mean, torch.rsqrt(variance + eps))
-        ctx.eps = eps
-        ctx.mark_non_differentiable(mean, variance)
-        return y, mean, variance
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, weight, mean, inverse_std = ctx.saved_tensors
-        gradient = gradients[0].contiguous(memory_format=torch.channels_last)
-        return (
-            *torch.ops.aten.native_batch_norm_backward(
-                gradient, x, weight, None, None, mean, inverse_std, True, ctx.eps, [True] * 3
-            ),
-            None,
-        )
+        return x
+    x = x.permute(2, 1, 0).contiguous()  # (length, channel, batch)
+    for layer in layers:
+        if isinstance(layer, nn.Conv1d):
+            assert layer.bias is not None
+            x = convolve(x, layer.weight, layer.bias)
+        elif isinstance(layer, nn.ConvTranspose1d):
+            assert layer.bias is not None
+            turned = layer.weight.transpose(0, 1).flip(2)
+            x = convolve(x, turned, layer.bias, padding=turned.shape[2] - 1)
+        elif isinstance(layer, nn.ReLU):
+            x = torch.relu_(x)  # its input is a convolution's output, which nobody else needs
+        else:
+            x = layer(x)  # to batch normalisation, the first axis and the last are alike
+    return x.permute(2, 1, 0)
