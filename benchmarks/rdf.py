@@ -1,35 +1,67 @@
-"""Time per structure of our RDF, of scikit-learn's KernelDensity, and of the distances alone.
+"""Time, error and memory of our RDF beside scikit-learn, a dense sum, and the distances alone.
 
-    python benchmarks/rdf.py
+    python benchmarks/rdf.py [STRUCTURES.npz ...]
+    python benchmarks/rdf.py --memory
 
-All on one thread in one process, in turns; the smallest of several times counts. Prints a table
-and writes benchmarks/results/rdf.json.
+A file holds positions (n, n_atoms, 3) of gold clusters, in Å after multiplication by its scale if
+there is one; without files, balls of shaken fcc of 90 and 147 atoms. All ways run in one process,
+in turns, on one thread if not said otherwise; the smallest of several times counts. The error
+against scikit-learn is in scaled units: of the range of each bin over the structures. Prints a
+table and writes benchmarks/results/rdf.json.
+
+With --memory a set of 147-atom clusters goes through the RDF again and again, in blocks whose
+results are dropped, up to 100,000 and 1,000,000 frames, each in a process of its own that reports
+its peak memory. Writes benchmarks/results/rdf_memory.json. --quick: few rounds, nothing written.
 """
 
 from __future__ import annotations
 
-import json
 import os
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
+import argparse
+import json
+import math
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import numba
 import numpy as np
+import torch
 from scipy.spatial.distance import pdist
 from sklearn.neighbors import KernelDensity
 
-from nanochart.descriptor.rdf import BANDWIDTH, PAPER_GRID, RadialBasis, rdf, rdf_of_positions
+from nanochart.descriptor.rdf import (
+    BANDWIDTH,
+    PAPER_GRID,
+    WINDOWS,
+    RadialBasis,
+    rdf,
+    rdf_of_positions,
+)
+from nanochart.descriptor.rdf_torch import TorchRdf, rdf_on_device
+from nanochart.descriptor.scaling import MinMaxScaling
 
-RESULTS = Path(__file__).parent / "results" / "rdf.json"
-STRUCTURES = 200
-ROUNDS = 15
-ROUNDS_OF_PEER = 3
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "torch")
+STRUCTURES = 200  # timed
+SAMPLE = 1000  # whose range of each bin is the unit of the error
+COMPARED = 25  # with scikit-learn
+ROUNDS, ROUNDS_OF_PEER = 15, 3
+THREADS = 2
+FRAMES = (100_000, 1_000_000)
+BLOCK = 4096  # frames at a time, and distinct ones, of --memory
+OURS = "rdf, positions checked before"
+PEER = "sklearn KernelDensity"
+FLOOR = "distances alone (compiled loop)"
 
 
 def shaken_fcc(n_atoms: int, n_structures: int) -> np.ndarray:
@@ -42,6 +74,55 @@ def shaken_fcc(n_atoms: int, n_structures: int) -> np.ndarray:
     return ball + rng.uniform(-0.15, 0.15, (n_structures, n_atoms, 3))
 
 
+def structures_of(path: Path) -> np.ndarray:
+    """Return structures spread over a file: (SAMPLE, n_atoms, 3), Å."""
+    with np.load(path) as data:
+        positions, scale = data["positions"], float(data.get("scale", 1.0))
+    return positions[np.arange(SAMPLE) * len(positions) // SAMPLE] * scale
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def fill_distances(positions: np.ndarray, distances: np.ndarray) -> None:
+    """Fill in the distances, (n_pairs,), of one structure after the other: the floor."""
+    n_structures, n_atoms, _ = positions.shape
+    x = np.empty((3, n_atoms))
+    for s in range(n_structures):
+        for i in range(n_atoms):
+            x[0, i], x[1, i], x[2, i] = positions[s, i, 0], positions[s, i, 1], positions[s, i, 2]
+        place = 0
+        for i in range(1, n_atoms):
+            row = distances[place : place + i]
+            for j in range(i):
+                dx, dy, dz = x[0, i] - x[0, j], x[1, i] - x[1, j], x[2, i] - x[2, j]
+                row[j] = math.sqrt(dx * dx + dy * dy + dz * dz)
+            place += i
+
+
+def distances_alone(positions: np.ndarray, threads: int) -> None:
+    """Compute all distances in some threads and forget them."""
+    n_atoms = positions.shape[1]
+
+    def fill(part: np.ndarray) -> None:
+        fill_distances(part, np.empty(n_atoms * (n_atoms - 1) // 2))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, np.array_split(positions, threads)))
+
+
+def dense_sum(positions: torch.Tensor) -> torch.Tensor:
+    """Return the RDF of one structure, (n_atoms, 3), as all pairs times all bins."""
+    points = torch.from_numpy(PAPER_GRID.points).to(positions)
+    distances = torch.pdist(positions)
+    kernels = torch.exp(-0.5 * ((points[:, None] - distances) / BANDWIDTH) ** 2)
+    return kernels.mean(dim=1) / (BANDWIDTH * math.sqrt(2.0 * math.pi))
+
+
+def kernel_density(positions: np.ndarray) -> np.ndarray:
+    """Return the RDF of one structure, (n_atoms, 3), as scikit-learn has it."""
+    density = KernelDensity(bandwidth=BANDWIDTH).fit(pdist(positions)[:, None])
+    return np.exp(density.score_samples(PAPER_GRID.points[:, None]))
+
+
 def seconds(work: Callable[[], object]) -> float:
     """Return how long one call takes."""
     started = time.perf_counter()
@@ -49,28 +130,95 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def measure(n_atoms: int) -> dict[str, float]:
-    """Return microseconds per structure of each way, and the largest difference to the peer."""
-    positions = shaken_fcc(n_atoms, STRUCTURES)
-    basis, points = RadialBasis(), PAPER_GRID.points[:, None]
-
-    def peer() -> np.ndarray:
-        density = KernelDensity(bandwidth=BANDWIDTH).fit(pdist(positions[0])[:, None])
-        return np.exp(density.score_samples(points))
-
-    ways: dict[str, Callable[[], object]] = {
-        "rdf, positions checked before": lambda: rdf_of_positions(positions, basis),
-        "rdf, with its checks": lambda: rdf(positions),
-        "distances alone (scipy pdist)": lambda: [pdist(one) for one in positions],
+def measure(sample: np.ndarray, quick: bool) -> dict[str, float | None]:
+    """Return microseconds per structure of each way, and our errors against scikit-learn."""
+    positions = np.ascontiguousarray(sample[:STRUCTURES])
+    tensor = torch.from_numpy(positions)
+    basis = RadialBasis()
+    module = TorchRdf(basis)
+    ways: dict[str, tuple[int, Callable[[], object]]] = {
+        OURS: (len(positions), lambda: rdf_of_positions(positions, basis)),
+        "rdf, with its checks": (len(positions), lambda: rdf(positions)),
+        f"rdf, {THREADS} threads": (
+            len(positions),
+            lambda: rdf_of_positions(positions, basis, threads=THREADS),
+        ),
+        FLOOR: (len(positions), lambda: distances_alone(positions, 1)),
+        f"{FLOOR}, {THREADS} threads": (
+            len(positions),
+            lambda: distances_alone(positions, THREADS),
+        ),
+        "distances alone (scipy pdist)": (len(positions), lambda: [pdist(p) for p in positions]),
+        "rdf in torch, CPU": (len(positions), lambda: module(tensor)),
     }
-    difference = float(np.abs(rdf_of_positions(positions, basis)[0] - peer()).max())
-    best = dict.fromkeys(ways, np.inf)
-    for _ in range(ROUNDS):
-        for name, work in ways.items():
-            best[name] = min(best[name], seconds(work) / STRUCTURES * 1e6)
-    best["sklearn KernelDensity"] = min(seconds(peer) for _ in range(ROUNDS_OF_PEER)) * 1e6
-    best["largest difference to sklearn, 1/Å"] = difference
-    return best
+    cuda = "rdf in torch, CUDA (with transfers)"
+    if torch.cuda.is_available():
+        ways[cuda] = (len(sample), lambda: rdf_on_device(sample, basis, "cuda"))
+    peers: dict[str, tuple[int, Callable[[], object]]] = {
+        "dense sum in torch": (1, lambda: dense_sum(tensor[0].float())),
+        PEER: (1, lambda: kernel_density(positions[0])),
+    }
+    best: dict[str, float | None] = {cuda: None}  # not measured
+    for some, rounds in ((ways, ROUNDS), (peers, ROUNDS_OF_PEER)):
+        times: dict[str, list[float]] = {name: [] for name in some}
+        for _ in range(2 if quick else rounds + 1):
+            for name, (number, work) in some.items():
+                times[name].append(seconds(work) / number * 1e6)
+        best.update({name: min(found[1:]) for name, found in times.items()})  # first: compilation
+    return best | errors(sample, basis, 3 if quick else COMPARED)
+
+
+def errors(sample: np.ndarray, basis: RadialBasis, compared: int) -> dict[str, float | None]:
+    """Return our largest differences to scikit-learn, in 1/Å and of the range of each bin."""
+    ours = rdf_of_positions(sample, basis)
+    scaling = MinMaxScaling.fit(ours)
+    rows = np.arange(compared) * len(sample) // compared
+    theirs = np.stack([kernel_density(sample[row]) for row in rows])
+    scaled = np.abs(scaling.transform(ours[rows]) - scaling.transform(theirs))
+    window = WINDOWS.get(f"Au{sample.shape[1]}", (0, PAPER_GRID.n_bins))
+    return {
+        "largest difference to sklearn, 1/Å": float(np.abs(ours[rows] - theirs).max()),
+        "largest difference to sklearn, scaled, window": float(scaled[:, slice(*window)].max()),
+        "largest difference to sklearn, scaled, whole grid": float(scaled.max()),
+    }
+
+
+def print_table(size: str, best: dict[str, float | None]) -> None:
+    """Print what was measured for clusters of one size."""
+    ours = best[OURS]
+    assert ours is not None
+    print(f"{size}: per structure, 500 bins")
+    for name, value in best.items():
+        if name.startswith("largest"):
+            print(f"  {name}: {value:.1e}")
+        elif value is None:
+            print(f"  {name:44s}   not measured")
+        else:
+            print(f"  {name:44s} {value:12.1f} µs   {value / ours:10.2f} × ours")
+
+
+def stream(n_frames: int) -> dict[str, float]:
+    """Send frames through the RDF, block by block; return time and this process's peak memory."""
+    positions = shaken_fcc(147, BLOCK)
+    basis = RadialBasis()
+    rdf_of_positions(positions, basis, threads=THREADS)  # compiled, and the first block's memory
+    before = peak_megabytes()
+    started = time.perf_counter()
+    for start in range(0, n_frames, BLOCK):
+        rdf_of_positions(positions[: n_frames - start], basis, threads=THREADS)
+    taken = time.perf_counter() - started
+    return {
+        "frames": n_frames,
+        "frames per second": n_frames / taken,
+        "peak after one block, MB": before,
+        "peak, MB": peak_megabytes(),
+    }
+
+
+def peak_megabytes() -> float:
+    """Return the most memory (resident, MB) that this process and its threads have held."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def cpu_model() -> str:
@@ -81,32 +229,74 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor()
 
 
+def write(name: str, record: dict[str, Any]) -> None:
+    """Write a record and what it was measured on."""
+    machine = {
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": sys.version.split()[0],
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(record | machine, indent=1) + "\n")
+
+
+def measure_memory(quick: bool) -> None:
+    """Stream frames in a process for each number, print, write."""
+    results = []
+    for n_frames in (10_000, 20_000) if quick else FRAMES:
+        command = [sys.executable, __file__, "--stream", str(n_frames)]
+        results.append(json.loads(subprocess.check_output(command)))
+        print("  ".join(f"{name}: {value:,.0f}" for name, value in results[-1].items()))
+    if not quick:
+        record = {
+            "command": "python benchmarks/rdf.py --memory",
+            "atoms": 147,
+            "threads": THREADS,
+            "source": f"{BLOCK} balls of shaken fcc, repeated; each block's result is dropped",
+            "memory": "VmHWM of the process, which starts no other",
+            "results": results,
+        }
+        write("rdf_memory", record)
+
+
 def main() -> None:
     """Measure, print, write."""
-    results = {f"{n_atoms} atoms": measure(n_atoms) for n_atoms in (90, 147)}
-    for size, best in results.items():
-        ours = best["rdf, positions checked before"]
-        print(f"{size}: per structure, 500 bins")
-        for name, value in best.items():
-            if not name.startswith("largest"):
-                print(f"  {name:32s} {value:12.1f} µs   {value / ours:10.2f} × ours")
-        print(
-            f"  largest difference to sklearn: {best['largest difference to sklearn, 1/Å']:.1e} /Å"
-        )
-    packages = ("numpy", "scipy", "numba", "scikit-learn")
-    RESULTS.parent.mkdir(exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("structures", nargs="*", type=Path)
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--stream", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stream:
+        print(json.dumps(stream(options.stream)))
+        return
+    if options.memory:
+        measure_memory(options.quick)
+        return
+    torch.set_num_threads(1)
+    samples = [structures_of(path) for path in options.structures] or [
+        shaken_fcc(n_atoms, SAMPLE) for n_atoms in (90, 147)
+    ]
+    results = {}
+    for sample in samples:
+        size = f"{sample.shape[1]} atoms"
+        results[size] = measure(sample, options.quick)
+        print_table(size, results[size])
+    names = [path.name for path in options.structures]
     record = {
-        "command": "python benchmarks/rdf.py",
+        "command": " ".join(["python benchmarks/rdf.py", *names]),
         "unit": "microseconds per structure, smallest of several",
-        "structures": STRUCTURES,
-        "rounds": {"ours and pdist": ROUNDS, "sklearn (one structure)": ROUNDS_OF_PEER},
-        "threads": 1,
-        "cpu": cpu_model(),
-        "python": sys.version.split()[0],
-        "versions": {name: version(name) for name in packages},
+        "source": ", ".join(names) or "balls of shaken fcc",
+        "structures": {"timed": STRUCTURES, "scaled over": SAMPLE, "compared": COMPARED},
+        "rounds": {"ours and distances": ROUNDS, "peers (one structure)": ROUNDS_OF_PEER},
+        "threads": "1, or 2 where the name says so",
         "results": results,
     }
-    RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+    if not options.quick:
+        write("rdf", record)
 
 
 if __name__ == "__main__":

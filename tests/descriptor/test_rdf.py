@@ -188,6 +188,37 @@ def test_a_kernel_too_narrow_for_the_grid_is_refused():
         rdf(cluster(10, 0), bandwidth=0.05)
     with pytest.raises(NanochartError, match="grid"):
         RdfGrid(5.0, 4.0)
+    with pytest.raises(NanochartError, match="grid"):
+        RdfGrid(0.0, np.inf)
+    with pytest.raises(NanochartError, match="not finite"):
+        rdf(cluster(10, 0), bandwidth=np.inf)
+
+
+def test_a_grid_that_misses_all_distances_is_zero():
+    assert not rdf(cluster(20, 0), grid=RdfGrid(60.0, 80.0, 201), bandwidth=0.3).any()
+
+
+def test_any_array_of_positions_will_do():
+    positions = np.stack([cluster(20, seed) for seed in range(3)]).astype(np.float32)
+    expected = rdf(positions)
+    basis = RadialBasis()
+    positions.flags.writeable = False
+    np.testing.assert_array_equal(rdf_of_positions(positions, basis), expected)
+    np.testing.assert_array_equal(
+        rdf_of_positions(np.asfortranarray(positions[::-1]), basis)[::-1], expected
+    )
+    assert rdf_of_positions(positions[:0], basis, threads=2).shape == (0, 500)
+
+
+def test_what_has_no_distances_is_refused():
+    positions = np.stack([cluster(20, seed) for seed in range(5)])
+    with pytest.raises(NanochartError, match="one atom"):
+        rdf_of_positions(positions[:, :1], RadialBasis())
+    positions[3, 2, 1] = np.nan
+    with pytest.raises(NanochartError, match="frame 3, atom 2"):
+        rdf(positions)
+    with pytest.raises(NanochartError, match="structure 3"):
+        rdf_of_positions(positions, RadialBasis(), threads=4)
 
 
 def test_importing_the_rdf_does_not_load_torch():
