@@ -1,9 +1,10 @@
-"""Time of one training step of the paper's network: its layers one by one, and our forward pass.
+"""Time of one training step of the paper's network: its layers one by one, and ours by tiles.
 
     python benchmarks/training_step.py [threads]
 
 Forward pass, loss and gradient at batch 128, 280 bins, float32, the same weights both ways, in
-turns in one process; the smallest of several times counts. Prints a table and writes
+turns in one process; the smallest of several times counts. Ours are the convolutions by tiles in
+the frequency domain (chart/convolution.py). Prints a table and writes
 benchmarks/results/training_step.json.
 """
 
@@ -24,6 +25,7 @@ from nanochart.chart.autoencoder import Autoencoder
 
 RESULTS = Path(__file__).parent / "results" / "training_step.json"
 BATCH, N_BINS, ROUNDS = 128, 280, 20
+OURS = "nanochart (convolutions by tiles)"
 
 
 def layer_by_layer(model: Autoencoder, inputs: Tensor) -> Tensor:
@@ -58,7 +60,7 @@ def main() -> None:
     model, inputs = Autoencoder(N_BINS), torch.rand(BATCH, N_BINS)
     ways: dict[str, Callable[[Tensor], Tensor]] = {
         "layer by layer (Conv1d)": lambda x: layer_by_layer(model, x),
-        "nanochart (channels innermost)": model,
+        OURS: model,
     }
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(ROUNDS):
@@ -67,9 +69,9 @@ def main() -> None:
     model.eval()
     with torch.no_grad():
         difference = float((layer_by_layer(model, inputs) - model(inputs)).abs().max())
-    ours = best["nanochart (channels innermost)"]
+    ours = best[OURS]
     for name, value in best.items():
-        print(f"{name:32s} {value:.3f} s   {value / ours:.2f} × ours")
+        print(f"{name:34s} {value:.3f} s   {value / ours:.2f} × ours")
     print(f"largest difference of the outputs in evaluation: {difference:.1e}")
     RESULTS.parent.mkdir(exist_ok=True)
     record = {

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from nanochart.chart.judgement import encode, linear_baseline, r_squared, reconstruct
-from nanochart.chart.training import TrainingSettings, split, train_autoencoder
+from nanochart.chart.protocol import batches, split
+from nanochart.chart.sealed import read_sealed, write_sealed
+from nanochart.chart.training import TrainingSettings, train_autoencoder
 from nanochart.errors import NanochartError
 
+#: Bits are promised on a CPU only.
+train = partial(train_autoencoder, device="cpu")
 N_BINS = 90
 SETTINGS = TrainingSettings(epochs=4, batch_size=16, halve_at=(1, 3), seed=7)
 
@@ -36,7 +42,7 @@ def test_the_paper_protocol_is_the_default():
 
 
 def test_learning(inputs):
-    training = train_autoencoder(inputs, TrainingSettings(epochs=25, batch_size=16), threads=1)
+    training = train(inputs, TrainingSettings(epochs=25, batch_size=16), threads=1)
     history = training.history
     assert history.train_loss[-1] < 0.3 * history.train_loss[0]
     assert training.best_loss == history.validation_loss.min()
@@ -50,17 +56,17 @@ def test_learning(inputs):
 
 
 def test_the_split_is_a_partition(inputs):
-    train, validation = split(len(inputs), SETTINGS)
-    assert sorted([*train, *validation]) == list(range(81))
+    training, validation = split(len(inputs), SETTINGS)
+    assert sorted([*training, *validation]) == list(range(81))
     assert len(validation) == 16  # 20 % of 81
-    assert not np.array_equal(split(81, TrainingSettings(seed=8))[0], train)
+    assert not np.array_equal(split(81, TrainingSettings(seed=8))[0], training)
 
 
 def test_a_resumed_training_has_the_same_bits(inputs, tmp_path):
-    whole = train_autoencoder(inputs, SETTINGS, checkpoint=tmp_path / "whole")
+    whole = train(inputs, SETTINGS, checkpoint=tmp_path / "whole")
     short = TrainingSettings(epochs=2, batch_size=16, halve_at=(1, 3), seed=7)
-    train_autoencoder(inputs, short, checkpoint=tmp_path / "parts")
-    parts = train_autoencoder(inputs, SETTINGS, checkpoint=tmp_path / "parts")
+    train(inputs, short, checkpoint=tmp_path / "parts")
+    parts = train(inputs, SETTINGS, checkpoint=tmp_path / "parts")
     assert same_bits(parts, whole)
     for column in ("train_loss", "validation_loss", "learning_rate"):
         np.testing.assert_array_equal(
@@ -68,7 +74,7 @@ def test_a_resumed_training_has_the_same_bits(inputs, tmp_path):
         )
     np.testing.assert_array_equal(whole.history.learning_rate, [1e-3, 5e-4, 5e-4, 2.5e-4])
     # all epochs are there: nothing is trained, the same comes back
-    assert same_bits(train_autoencoder(inputs, SETTINGS, checkpoint=tmp_path / "parts"), whole)
+    assert same_bits(train(inputs, SETTINGS, checkpoint=tmp_path / "parts"), whole)
 
 
 def test_a_training_killed_within_an_epoch_has_the_same_bits(inputs, tmp_path):
@@ -78,9 +84,9 @@ def test_a_training_killed_within_an_epoch_has_the_same_bits(inputs, tmp_path):
 
     checkpoint = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        train_autoencoder(inputs, SETTINGS, checkpoint=checkpoint, progress=die)
-    resumed = train_autoencoder(inputs, SETTINGS, checkpoint=checkpoint)
-    assert same_bits(resumed, train_autoencoder(inputs, SETTINGS))
+        train(inputs, SETTINGS, checkpoint=checkpoint, progress=die)
+    resumed = train(inputs, SETTINGS, checkpoint=checkpoint)
+    assert same_bits(resumed, train(inputs, SETTINGS))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
@@ -88,14 +94,14 @@ def test_training_leaves_the_global_random_state_alone(inputs):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    one = train_autoencoder(inputs, TrainingSettings(epochs=1))
+    one = train(inputs, TrainingSettings(epochs=1))
     assert torch.equal(torch.rand(1), expected)
-    assert same_bits(one, train_autoencoder(inputs, TrainingSettings(epochs=1)))
+    assert same_bits(one, train(inputs, TrainingSettings(epochs=1)))
 
 
 def test_log_and_progress(inputs, tmp_path):
     calls = []
-    train_autoencoder(
+    train(
         inputs,
         SETTINGS,
         log=tmp_path / "log.csv",
@@ -112,7 +118,7 @@ def test_log_and_progress(inputs, tmp_path):
 
 def test_a_checkpoint_of_another_training_is_refused(inputs, tmp_path):
     path = tmp_path / "checkpoint"
-    train_autoencoder(inputs, SETTINGS, checkpoint=path)
+    train(inputs, SETTINGS, checkpoint=path)
     before = path.read_bytes()
     for settings, different in (
         (TrainingSettings(epochs=4, batch_size=16, halve_at=(1, 3), seed=8), "seed"),
@@ -120,31 +126,71 @@ def test_a_checkpoint_of_another_training_is_refused(inputs, tmp_path):
         (TrainingSettings(epochs=3, batch_size=16, halve_at=(1, 3), seed=7), "4 epochs"),
     ):
         with pytest.raises(NanochartError, match=different):
-            train_autoencoder(inputs, settings, checkpoint=path)
+            train(inputs, settings, checkpoint=path)
     with pytest.raises(NanochartError, match=r"different: inputs.*delete"):
-        train_autoencoder(inputs[:-1], SETTINGS, checkpoint=path)
+        train(inputs[:-1], SETTINGS, checkpoint=path)
     assert path.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_network_is_refused(inputs, tmp_path):
+    path = tmp_path / "checkpoint"
+    train(inputs, TrainingSettings(epochs=1, batch_size=16), checkpoint=path)
+    tensors, metadata = read_sealed(path, "checkpoint", format_version=1, remedy="")
+    bias, adams = "model.embed_linear.bias", "adam.exp_avg.embed_linear.bias"
+    for other in (
+        {**tensors, bias: torch.zeros(4)},
+        {name: tensor for name, tensor in tensors.items() if name != adams},
+        {**tensors, "model.another.layer": torch.zeros(1)},
+    ):
+        write_sealed(path, "checkpoint", other, metadata)
+        with pytest.raises(NanochartError, match=r"of another network .*; delete"):
+            train(inputs, TrainingSettings(epochs=2, batch_size=16), checkpoint=path)
 
 
 def test_a_damaged_checkpoint_is_refused(inputs, tmp_path):
     path = tmp_path / "checkpoint"
-    train_autoencoder(inputs, TrainingSettings(epochs=1, batch_size=16), checkpoint=path)
+    train(inputs, TrainingSettings(epochs=1, batch_size=16), checkpoint=path)
     whole = path.read_bytes()
     for damaged in (whole[:-100], b"", whole[:200], whole[:-5] + b"?" + whole[-4:]):
         path.write_bytes(damaged)
         with pytest.raises(NanochartError, match="delete"):
-            train_autoencoder(inputs, TrainingSettings(epochs=2, batch_size=16), checkpoint=path)
+            train(inputs, TrainingSettings(epochs=2, batch_size=16), checkpoint=path)
 
 
 def test_what_cannot_be_trained_on_is_refused(inputs):
     with pytest.raises(NanochartError, match="too few"):
-        train_autoencoder(inputs[:9])
+        train(inputs[:9])
     spoilt = inputs.copy()
     spoilt[5, 3] = np.nan
     with pytest.raises(NanochartError, match="structure 5"):
-        train_autoencoder(spoilt)
+        train(spoilt)
+    with pytest.raises(NanochartError, match="81 structures are all the same"):
+        train(np.repeat(inputs[:1], 81, axis=0))
     with pytest.raises(NanochartError, match="no longer a number at epoch 1, batch"):
-        train_autoencoder(inputs, TrainingSettings(learning_rate=1e30, batch_size=16))
+        train(inputs, TrainingSettings(learning_rate=1e30, batch_size=16))
+
+
+def test_degenerate_data_give_a_model(inputs):
+    constant = inputs.copy()
+    constant[:, :20] = 0.0  # bins that min-max scaling leaves constant
+    for data in (constant, inputs[:10]):  # 8 of 10 train: less than a batch
+        training = train(data, SETTINGS)
+        assert np.isfinite(training.history.validation_loss).all()
+        cvs, errors = reconstruct(training.model, data)
+        assert np.isfinite(cvs).all()
+        assert np.isfinite(errors).all()
+        assert np.isfinite(training.validation_r2)
+
+
+def test_the_batches_are_a_partition():
+    for n in range(4, 60):
+        for size, fewest in ((4, 2), (5, 2), (16, 2), (4, 4), (7, 6)):
+            cut = list(batches(max(n, fewest), size, fewest))
+            sizes = [piece.stop - piece.start for piece in cut]
+            assert [piece.start for piece in cut[1:]] == [piece.stop for piece in cut[:-1]]
+            assert (cut[0].start, cut[-1].stop) == (0, max(n, fewest))
+            assert min(sizes) >= fewest
+            assert max(sizes) < size + fewest
 
 
 @pytest.mark.parametrize(
@@ -158,11 +204,11 @@ def test_impossible_settings_are_refused(wrong):
 
 def test_linear_baseline_is_that_of_scikit_learn(inputs, require_oracle):
     decomposition = require_oracle("sklearn.decomposition")
-    train, validation = split(len(inputs), SETTINGS)
-    pca = decomposition.PCA(n_components=3).fit(inputs[train].astype(np.float64))
+    training, validation = split(len(inputs), SETTINGS)
+    pca = decomposition.PCA(n_components=3).fit(inputs[training].astype(np.float64))
     back = pca.inverse_transform(pca.transform(inputs[validation]))
     expected = np.square(back - inputs[validation]).mean()
-    ours = linear_baseline(inputs, train, validation)
+    ours = linear_baseline(inputs, training, validation)
     assert ours == pytest.approx(expected, rel=1e-6)
     metrics = require_oracle("sklearn.metrics")
     expected_r2 = metrics.r2_score(inputs[validation], back, multioutput="variance_weighted")
@@ -170,7 +216,7 @@ def test_linear_baseline_is_that_of_scikit_learn(inputs, require_oracle):
 
 
 def test_encoding_does_not_depend_on_company(inputs):
-    model = train_autoencoder(inputs, TrainingSettings(epochs=1, batch_size=16)).model
+    model = train(inputs, TrainingSettings(epochs=1, batch_size=16)).model
     many = np.tile(inputs, (5, 1))  # 405: more than one batch
     cvs, _ = reconstruct(model, many)
     np.testing.assert_array_equal(encode(model, many), cvs)

@@ -95,6 +95,7 @@ def test_what_a_small_run_file_leaves_out_is_the_papers_protocol() -> None:
         (with_lines("training", "n_cvs = 4"), "training.n_cvs"),
         (with_lines("training", "validation_fraction = 1"), "training.validation_fraction"),
         (with_lines("training", "batch_size = 1"), "training.batch_size"),
+        (with_lines("resources", 'device = "gpu"'), "resources.device: must be 'auto', 'cpu'"),
         (with_lines("families", "bandwidth = 0"), "families.bandwidth"),
         (with_lines("resources", "workers = -1"), "resources.workers"),
         (SMALL + "\n[system]\n", "is not TOML"),

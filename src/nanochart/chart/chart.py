@@ -333,8 +333,10 @@ def train(
     families: bool = True,
     checkpoint: Path | None = None,
     log: Path | None = None,
+    tensorboard: Path | None = None,
     progress: Progress = silent,
     threads: int | None = None,
+    device: str = "auto",
     provenance: dict[str, Any] | None = None,
 ) -> Chart:
     """Train a chart on quenched structures, and find its families.
@@ -352,7 +354,7 @@ def train(
         How to train; the paper's protocol by default.
     families
         Whether to find families.
-    checkpoint, log, progress, threads
+    checkpoint, log, tensorboard, progress, threads, device
         As for `nanochart.chart.training.train_autoencoder`.
     provenance
         To be kept in the chart.
@@ -373,7 +375,14 @@ def train(
     scaling = MinMaxScaling.fit(rdf)
     inputs = scaling.transform(rdf).astype(np.float32)
     training = train_autoencoder(
-        inputs, settings, checkpoint=checkpoint, log=log, progress=progress, threads=threads
+        inputs,
+        settings,
+        checkpoint=checkpoint,
+        log=log,
+        tensorboard=tensorboard,
+        progress=progress,
+        threads=threads,
+        device=device,
     )
     chart = Chart.from_training(
         training,

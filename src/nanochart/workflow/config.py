@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from nanochart.errors import NanochartError
 
 #: What the network's convolutions need (chart.autoencoder, which would import torch).
 FEWEST_BINS = 78
+#: What devices are called (chart.devices, which would import torch, too).
+DEVICES = r"auto|cpu|cuda(:\d+)?"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -168,6 +171,17 @@ class Resources(_Section):
     threads: Annotated[int, Field(ge=0)] = Field(
         default=0, description="threads of the training; 0: all cores. Other counts, other bits"
     )
+    device: str = Field(
+        default="auto",
+        description="of the training: 'cpu', 'cuda', 'cuda:1', or 'auto', a GPU if there is one",
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not re.fullmatch(DEVICES, device):
+            raise ValueError("must be 'auto', 'cpu', 'cuda' or a GPU by number, 'cuda:1'")
+        return device
 
 
 class RunFile(_Section):

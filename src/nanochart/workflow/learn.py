@@ -52,6 +52,7 @@ def train(run: Run, progress: Progress) -> None:
         log=_log(run),
         progress=progress,
         threads=run.file.resources.threads or available_cores(),
+        device=run.file.resources.device,
     )
     split = (training.train_indices, training.validation_indices)
     pca = linear_baseline(inputs, *split, n_components=settings.n_cvs)

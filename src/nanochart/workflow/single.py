@@ -94,6 +94,9 @@ def train_files(
     epochs: int,
     batch_size: int,
     seed: int,
+    device: str,
+    log: Path | None,
+    tensorboard: Path | None,
     species: str | None,
     skip_bad: bool,
     progress: Progress,
@@ -102,7 +105,9 @@ def train_files(
     from nanochart.chart.chart import train
     from nanochart.chart.training import TrainingSettings
 
-    check_output(output)
+    for path in (output, log):
+        if path is not None:
+            check_output(path)
     source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
     positions, symbol = source.all_positions()
     checkpoint = output.with_name(output.name + ".checkpoint")
@@ -111,7 +116,10 @@ def train_files(
         species=symbol,
         settings=TrainingSettings(epochs=epochs, batch_size=batch_size, seed=seed),
         checkpoint=checkpoint,
+        log=log,
+        tensorboard=tensorboard,
         progress=progress,
+        device=device,
     )
     chart.save(output)
     checkpoint.unlink(missing_ok=True)
