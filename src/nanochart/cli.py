@@ -17,6 +17,7 @@ import typer
 from nanochart import __version__
 from nanochart.errors import NanochartError
 from nanochart.terminal import print_table, progress_of, say
+from nanochart.workflow.torchrun import once_under_torchrun
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -160,6 +161,7 @@ def classify(
 
 
 @app.command()
+@once_under_torchrun
 def train(
     files: Files,
     output: Annotated[Path, typer.Option("--output", "-o", help="chart to write")] = Path(
@@ -168,6 +170,13 @@ def train(
     epochs: Annotated[int, typer.Option(help="passes over the training set")] = 100,
     batch_size: Annotated[int, typer.Option(help="structures a step")] = 128,
     seed: Annotated[int, typer.Option(help="of split, weights and batches")] = 0,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU if there is one")
+    ] = "auto",
+    csv: Annotated[Path | None, typer.Option(help="write the losses here, a line an epoch")] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="write event files into this folder, for TensorBoard")
+    ] = None,
     species: Species = None,
     skip_bad: SkipBad = False,
     as_json: Json = False,
@@ -177,10 +186,12 @@ def train(
     Duplicates are dropped by class and energy only in runs: give files without them. The training
     resumes from `OUTPUT.checkpoint` after a kill.
 
-    Example: `nanochart train minima.extxyz -o au90.safetensors`
+    Examples: `nanochart train minima.extxyz -o au90.safetensors`, on two GPUs
+    `torchrun --nproc-per-node 2 -m nanochart train minima.extxyz`
     """
     if _is_run(files):
         _refuse_options(species, skip_bad, epochs != 100, batch_size != 128, seed != 0)
+        _refuse_options(device != "auto", csv, tensorboard)
         _do_stages(files[0] / "run.toml", files[0], until="train", as_json=as_json)
         return
     from nanochart.workflow.single import train_files
@@ -192,6 +203,9 @@ def train(
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,
+            device=device,
+            log=csv,
+            tensorboard=tensorboard,
             species=species,
             skip_bad=skip_bad,
             progress=progress,
@@ -288,6 +302,47 @@ def project(
             progress=progress,
         )
     _print_summary(result, as_json)
+
+
+@app.command()
+def compare(
+    charts: Annotated[list[Path], typer.Argument(help="charts or run folders, of one cluster")],
+    structures: Annotated[
+        list[Path] | None,
+        typer.Option(help="files to judge on, repeatable; default: the first run's minima"),
+    ] = None,
+    umap: Annotated[bool, typer.Option("--umap", help="judge UMAP, too (umap-learn)")] = False,
+    neighbours: Annotated[int, typer.Option(min=1, help="of a structure, looked at")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="of UMAP, and of samples of large sets")] = 0,
+    species: Species = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Judge charts on the same structures, beside linear PCA: neighbours, classes, agreement.
+
+    A run's chart is judged on the structures its training held out ("new"), any other on all.
+
+    Examples: `nanochart compare au90`, `nanochart compare au90 seed1.safetensors seed2.safetensors`
+    """
+    from nanochart.workflow.compare import compare_charts, tables_of
+
+    with progress_of("compare") as progress:
+        result = compare_charts(
+            charts,
+            files=structures or [],
+            with_umap=umap,
+            k=neighbours,
+            seed=seed,
+            species=species,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    if as_json:
+        print(json.dumps(result))
+        return
+    for title, header, rows in tables_of(result):
+        print_table(title, header, rows)
+    _tell_skipped(result["structures"]["skipped"])
 
 
 @app.command()
