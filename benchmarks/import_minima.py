@@ -93,7 +93,11 @@ def main(run_file: Path, folder: Path, sources: list[Path]) -> None:
             rows = run.rows(stage, group, run.n_snapshots, chunk=run.chunk)
             for start, chunk in _chunks(columns, run.chunk):
                 rows.write(start, **chunk)
-            rows.commit(run.n_snapshots, made_from=[source.name for source in sources])
+            # Swaps were not kept: none are counted, and the report says nothing of them.
+            none = [0] * (len(file.sampling.temperatures) - 1)
+            counts = {"swap_attempts": none, "swap_accepts": none} if which == 0 else {}
+            names = [source.name for source in sources]
+            rows.commit(run.n_snapshots, made_from=names, **counts)
         for stage in ("seeds", "sample", "quench"):
             run.do(stage, lambda *_, **__: None)
 

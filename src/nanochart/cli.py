@@ -220,43 +220,70 @@ def families(
         list[Path] | None, typer.Argument(help="structures to group anew; without: list families")
     ] = None,
     bandwidth: Annotated[
-        float | None, typer.Option(help="of mean shift; default: from the plateau of the scan")
+        float | None, typer.Option(help="of mean shift; default: from the scan's plateaus")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="chart to write the new families into")
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="of a run: folder for tables, figures, and each family's 50 structures"),
+    ] = None,
+    second_opinion: Annotated[
+        bool, typer.Option("--second-opinion", help="with --export: ask HDBSCAN, too")
+    ] = False,
     species: Species = None,
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """List a chart's families, or find them anew among given structures.
+    """List a chart's families, find them anew among given structures, or export them.
 
-    Examples: `nanochart families au90.safetensors`,
+    Stable: how well a family is found again in bootstrap samples of the chart; from 75 % on it is
+    there, below 60 % it should not be relied on.
+
+    Examples: `nanochart families au90`, `nanochart families au90 --export au90-families`,
     `nanochart families au90.safetensors minima.extxyz --bandwidth 1.5 -o fine.safetensors`
     """
+    if (export or second_opinion) and not _is_run([chart]):
+        raise NanochartError(
+            f"{chart}: is no run folder; --export needs one, for its structures and populations"
+        )
+    if second_opinion and export is None:
+        raise NanochartError("--second-opinion is written into the catalogue: give --export, too")
     if _is_run([chart]):
         if files or output or bandwidth:
             raise NanochartError(
                 f"{chart}: is a run folder, whose families follow its run file: set [families] "
                 f"there, or give {chart / 'chart.safetensors'} and an --output"
             )
+        if export is not None:
+            _export_families(chart, export, second_opinion, as_json)
+            return
         _do_stages(chart / "run.toml", chart, until="families", as_json=as_json, show=False)
         chart = chart / "chart.safetensors"
     from nanochart.workflow.single import families_of
 
-    rows = families_of(
-        chart, files or [], bandwidth=bandwidth, output=output, species=species, skip_bad=skip_bad
-    )
+    with progress_of("families") as progress:
+        rows = families_of(
+            chart,
+            files or [],
+            bandwidth=bandwidth,
+            output=output,
+            species=species,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
     if as_json:
         print(json.dumps(rows))
         return
     print_table(
         f"{len(rows)} families",
-        ("family", "structures", "group", "agree", "name"),
+        ("family", "structures", "stable", "group", "agree", "name"),
         [
             (
                 row["id"],
                 row["size"],
+                "" if row["stability"] is None else f"{100 * row['stability']:.0f} %",
                 row["macro_family"],
                 f"{100 * row['agreement']:.0f} %" if row["words"] else "",
                 row["name"],
@@ -264,6 +291,21 @@ def families(
             for row in rows
         ],
     )
+
+
+def _export_families(folder: Path, export: Path, second_opinion: bool, as_json: bool) -> None:
+    """Write the catalogue of a run's families, after the stages that it needs."""
+    _do_stages(folder / "run.toml", folder, until="project", as_json=as_json, show=False)
+    from nanochart.workflow.catalogue import write_catalogue
+    from nanochart.workflow.config import parse_run_file, read_run_file
+    from nanochart.workflow.run import open_run
+    from nanochart.workflow.stages import STAGES
+
+    text = read_run_file(folder / "run.toml")
+    file = parse_run_file(text, where=str(folder / "run.toml"))
+    with open_run(folder, file, text, STAGES) as run, progress_of("export") as progress:
+        result = write_catalogue(run, export, opinion=second_opinion, progress=progress)
+    _print_summary(result, as_json)
 
 
 @app.command()

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from nanochart.chart.mean_shift import BandwidthScan, bandwidth_scan, mean_shift, plateau
+from nanochart.chart.bandwidth import BandwidthScan, bandwidth_scan, plateau
+from nanochart.chart.mean_shift import mean_shift
+from nanochart.chart.stability import RESAMPLES, bootstrap
 from nanochart.errors import NanochartError
 from nanochart.progress import Progress, silent
 from nanochart.structure.family_words import FamilyWords
@@ -45,6 +47,9 @@ class Family:
         The paper's group it belongs to, one of ``structure.words.MACRO_FAMILIES``.
     agreement
         Share of its structures that the name fits.
+    stability
+        How well it is found again in bootstrap samples of the chart, from 0 to 1
+        (`nanochart.chart.stability`); None where that was not asked.
     """
 
     id: int
@@ -54,6 +59,7 @@ class Family:
     words: str = ""
     macro_family: str = ""
     agreement: float = 0.0
+    stability: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +137,7 @@ class Families:
         }
         if self.scan is not None:
             stored["scan"] = {
-                name: column.tolist() if isinstance(column, np.ndarray) else column
+                name: _without_nan(column.tolist()) if isinstance(column, np.ndarray) else column
                 for name, column in vars(self.scan).items()
             }
         return stored
@@ -142,9 +148,13 @@ class Families:
         scan = None
         if stored["scan"] is not None:
             columns: dict[str, Any] = {
-                name: np.array(column) if isinstance(column, list) else column
+                name: _with_nan(column) if isinstance(column, list) else column
                 for name, column in stored["scan"].items()
             }
+            n_bandwidths = len(columns["bandwidths"])
+            # Charts of the first release were scanned without bootstrap samples.
+            columns.setdefault("reproducibility", np.full(n_bandwidths, np.nan))
+            columns.setdefault("resampled_major", np.zeros((n_bandwidths, 0), dtype=np.int64))
             scan = BandwidthScan(**columns)
         members = tuple(
             Family(**one | {"centre": tuple(one["centre"])}) for one in stored["members"]
@@ -157,6 +167,8 @@ def find_families(
     *,
     bandwidth: float | None = None,
     minimum_size: int | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
     progress: Progress = silent,
 ) -> tuple[Families, NDArray[np.int16]]:
     """Return the families of a chart, and every structure's label.
@@ -166,11 +178,16 @@ def find_families(
     cvs : ndarray, shape (n_structures, n_cvs)
         The chart's points.
     bandwidth
-        Of the mean shift; by default the plateau of a scan (`nanochart.chart.mean_shift.plateau`).
+        Of the mean shift; by default that of the finest reproducible plateau of a scan
+        (`nanochart.chart.bandwidth.plateaus`).
     minimum_size
         Structures that make a major family; by default 0.1 % of all, and 10 at least.
+    resamples
+        Bootstrap samples that tell how stable each family is; 0 to leave that out.
+    seed
+        Of the samples.
     progress
-        Called after every bandwidth of the scan.
+        Called after every bandwidth of the scan, and after every sample.
 
     Returns
     -------
@@ -191,7 +208,7 @@ def find_families(
     scan = None
     if bandwidth is None:
         share = minimum_size / max(len(points), 1)
-        scan = bandwidth_scan(points, smallest_share=share, progress=progress)
+        scan = bandwidth_scan(points, smallest_share=share, seed=seed, progress=progress)
         bandwidth = plateau(scan).bandwidth
     modes = mean_shift(points, bandwidth)
     sizes = np.bincount(modes.labels, minlength=len(modes.centres))
@@ -201,9 +218,41 @@ def find_families(
         raise NanochartError(
             f"families: a bandwidth of {bandwidth:g} makes {len(order)} families; take a larger one"
         )
+    labels = cKDTree(modes.centres[order]).query(points)[1]
+    stability: list[float | None] = [None] * len(order)
+    if resamples:
+        found_again = bootstrap(
+            points,
+            labels,
+            bandwidth,
+            minimum_size=minimum_size,
+            resamples=resamples,
+            seed=seed,
+            progress=progress,
+        )
+        stability = found_again.families.tolist()
     members = tuple(
-        Family(label, tuple(modes.centres[k].tolist()), int(sizes[k]), f"family {label}")
+        Family(
+            id=label,
+            centre=tuple(modes.centres[k].tolist()),
+            size=int(sizes[k]),
+            name=f"family {label}",
+            stability=stability[label],
+        )
         for label, k in enumerate(order)
     )
     families = Families(members, float(bandwidth), minimum_size, scan)
-    return families, families.nearest(points)
+    return families, labels.astype(np.int16)
+
+
+def _without_nan(values: list[Any]) -> list[Any]:
+    """Return the list with None for NaN, which JSON does not know."""
+    return [
+        _without_nan(one) if isinstance(one, list) else None if one != one else one
+        for one in values
+    ]
+
+
+def _with_nan(values: list[Any]) -> NDArray[Any]:
+    """Return what `_without_nan` was made of."""
+    return np.array([np.nan if one is None else one for one in values])

@@ -55,7 +55,7 @@ class RdfDifference:
         """What b has compared with a: "more pairs at 3.9 and 5.0 Å, fewer at 4.1 Å"."""
         if not len(self.told):
             return "no distance at which they clearly differ"
-        clauses = []
+        clauses: list[str] = []
         for more in (self.more[0], not self.more[0]):  # the strongest first
             places = [f"{place:.1f}" for place in np.sort(self.told[self.more == more])]
             if places:
@@ -98,7 +98,7 @@ def rdf_difference(
             )
     means = [np.mean(rdf, axis=0, dtype=np.float64) for rdf in (rdf_a, rdf_b)]
     variances = [np.var(rdf, axis=0, ddof=1, dtype=np.float64) for rdf in (rdf_a, rdf_b)]
-    difference = means[1] - means[0]
+    difference = np.asarray(means[1] - means[0])
     floor = max(_LEAST_SCATTER * float(np.max(means)), np.finfo(np.float64).tiny)
     effect = difference / np.maximum(np.sqrt(np.mean(variances, axis=0)), floor)
 

@@ -139,6 +139,7 @@ def families_of(
     output: Path | None,
     species: str | None,
     skip_bad: bool,
+    progress: Progress,
 ) -> list[dict[str, Any]]:
     """Return a chart's families, found anew if structures are given."""
     from nanochart.chart.chart import load_chart
@@ -152,7 +153,9 @@ def families_of(
         check_output(output)
         source = Source(files, species=species, n_atoms=chart.n_atoms, skip_bad=skip_bad)
         positions, symbol = source.all_positions()
-        families, labels = find_families(chart.transform(positions), bandwidth=bandwidth)
+        families, labels = find_families(
+            chart.transform(positions), bandwidth=bandwidth, progress=progress
+        )
         words = describe_families(positions, labels, species=symbol, threads=available_cores())
         chart = chart.with_families(families.told(words))
         chart.save(output)
@@ -162,6 +165,7 @@ def families_of(
         {
             "id": one.id,
             "size": one.size,
+            "stability": one.stability,
             "centre": list(one.centre),
             "name": one.name,
             "macro_family": one.macro_family,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.chart.bandwidth import plateaus
 from nanochart.chart.chart import Chart, load_chart
-from nanochart.chart.mean_shift import plateaus
 from nanochart.progress import Progress
 from nanochart.show.content import (
     FamilyRow,
