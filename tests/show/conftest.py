@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from nanochart.show.content import FamilyRow, LossHistory, ReportContent, ScanCurve, StageTiming
+from nanochart.chart.bandwidth import BandwidthScan
+from nanochart.chart.hierarchy import FamilyTree, Merge
+from nanochart.show.content import FamilyRow, LossHistory, ReportContent, StageTiming
 from nanochart.structure.classes import CLASS_NAMES
 
 HOSTILE = "</script><img onerror=alert(1) src=x> $title ${x} $\\frac{$ & \"quoted\" 'too'"
@@ -74,12 +76,23 @@ def make_content(
             pca_r2=0.8,
             halvings=(30,),
         ),
-        "scan": ScanCurve(
-            bandwidths=np.array([0.5, 1.0, 1.5]),
-            n_families=np.array([9, 4, 3]),
-            n_major=np.array([0, 4, 3]),
-            chosen=1.0,
-            plateaus=((0.9, 1.2),),
+        "bandwidth": 1.0,
+        "scan": BandwidthScan(
+            bandwidths=np.array([0.5, 1.0, 1.5, 2.0]),
+            n_families=np.array([9, 4, 4, 3]),
+            n_major=np.array([0, 4, 4, 4]),
+            largest_share=np.full(4, 0.4),
+            major_share=np.full(4, 0.9),
+            reproducibility=np.array([0.4, 0.8, 0.9, 0.9]),
+            resampled_major=np.array([[0, 1], [4, 4], [4, 3], [3, 3]]),
+            smallest_share=0.01,
+        ),
+        "tree": FamilyTree(
+            tuple(
+                Merge(k if k == 0 else n_families + k - 1, k + 1, 0.2 * k, k + 2)
+                for k in range(max(n_families - 1, 0))
+            ),
+            n_families,
         ),
         "cautions": ("This run is short: it is not equilibrium.",),
         "provenance": {"seed": "1", "torch": "2"},

@@ -100,18 +100,6 @@ def test_loss_lines_hold_the_history_and_the_kept_epoch():
     assert axes.get_yscale() == "log"
 
 
-def test_bandwidth_lines_plateau_and_choice():
-    axes = figures.draw_bandwidth_scan(
-        np.array([0.1, 0.2, 0.3]), [9, 5, 2], [0, 5, 2], 0.2, plateaus=((0.15, 0.25),)
-    ).axes[0]
-    every, major, chosen = axes.lines
-    np.testing.assert_array_equal(every.get_ydata(), [9, 5, 2])
-    np.testing.assert_array_equal(major.get_ydata(), [0, 5, 2])
-    assert set(chosen.get_xdata()) == {0.2}
-    plateau = axes.patches[0].get_extents().transformed(axes.transData.inverted())
-    np.testing.assert_allclose([plateau.x0, plateau.x1], [0.15, 0.25])
-
-
 def test_swaps_leave_out_pairs_that_never_tried():
     figure = figures.draw_swaps(np.array([300.0, 320, 350]), [10, 0], [4, 0])
     line = figure.axes[0].lines[0]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nanochart.chart.bandwidth import BandwidthScan
+from nanochart.chart.hierarchy import FamilyTree
 from nanochart.errors import NanochartError
 from nanochart.structure.classes import CLASS_NAMES
 
@@ -34,17 +36,6 @@ class LossHistory:
 
 
 @dataclass(frozen=True, eq=False)
-class ScanCurve:
-    """Number of mean-shift families against the bandwidth."""
-
-    bandwidths: Floats  #: (n_bandwidths,) in units of the CVs, increasing
-    n_families: Integers  #: (n_bandwidths,) all families
-    n_major: Integers  #: (n_bandwidths,) families of at least the minimum size
-    chosen: float  #: the bandwidth used
-    plateaus: tuple[tuple[float, float], ...] = ()  #: (from, to): candidate plateaus
-
-
-@dataclass(frozen=True, eq=False)
 class FamilyRow:
     """One mean-shift family; empty ``name`` and ``words`` everywhere drop the column."""
 
@@ -57,6 +48,7 @@ class FamilyRow:
     name: str = ""
     words: str = ""
     macro_family: str = ""  #: the paper's group, of ``structure.words.MACRO_FAMILIES``
+    stability: float | None = None  #: found again in bootstrap samples, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,9 @@ class ReportContent:
     burn_in_ns: float | None = None
     snapshot_interval_ps: float | None = None
     loss: LossHistory | None = None
-    scan: ScanCurve | None = None
+    bandwidth: float | None = None  #: of the mean shift, in units of the CVs
+    scan: BandwidthScan | None = None  #: the bandwidths tried
+    tree: FamilyTree | None = None  #: how the families hang together
     cautions: tuple[str, ...] = ()  #: whole sentences
     provenance: Mapping[str, str] = field(default_factory=dict)  #: shown in the order given
     timings: tuple[StageTiming, ...] = ()
@@ -133,10 +127,6 @@ def check_content(content: ReportContent) -> None:
     ]
     if content.loss is not None:
         expected.append(("loss.train", content.loss.train, np.shape(content.loss.validation)))
-    if content.scan is not None:
-        shape = np.shape(content.scan.bandwidths)
-        expected.append(("scan.n_families", content.scan.n_families, shape))
-        expected.append(("scan.n_major", content.scan.n_major, shape))
     for name, array, shape in expected:
         if array is not None and np.shape(array) != shape:
             raise NanochartError(

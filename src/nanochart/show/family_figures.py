@@ -23,7 +23,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from nanochart.chart.hierarchy import MACRO_BARRIER, FamilyTree
 from nanochart.chart.stability import STABLE
-from nanochart.show.figures import ACCENT, INK, MUTED, RULE, STYLE, WIDE, Floats, family_colours
+from nanochart.show.figures import (
+    ACCENT,
+    INK,
+    MUTED,
+    RULE,
+    STYLE,
+    WIDE,
+    Floats,
+    family_colours,
+    legend_above,
+)
 
 if TYPE_CHECKING:
     from nanochart.chart.bandwidth import BandwidthScan, Plateau
@@ -196,7 +206,7 @@ def scan_figure(
                 color=MUTED,
             )
         above.set_ylabel("families")
-        _legend_above(above, 4 if width > 5 else 2)
+        legend_above(above, 4 if width > 5 else 2)
         for axes in below:
             axes.axhline(STABLE, color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)))
             axes.plot(scan.bandwidths, scan.reproducibility, "o-", color=INK, markersize=3)
@@ -271,7 +281,7 @@ def rdf_difference_figure(
             above.plot(distances, mean, color=colour, linewidth=1.2, label=_cut(name, longest))
         above.set_ylim(bottom=0)
         above.set_ylabel("RDF / Å⁻¹")
-        _legend_above(above, 1)
+        legend_above(above, 1)
         for sign, colour in ((1, colours[1]), (-1, colours[0])):
             # Where b has more its own colour, where it has less that of a.
             part = np.where(sign * difference > 0, difference, 0.0)
@@ -313,22 +323,6 @@ def _mark_places(axes: Axes, places: Floats, values: Floats, close: float) -> No
             color=ACCENT,
             fontsize=7.5,
         )
-
-
-def _legend_above(axes: Axes, columns: int) -> None:
-    """Set the legend above the axes, tight enough for a phone."""
-    axes.legend(
-        frameon=False,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=columns,
-        borderpad=0,
-        borderaxespad=0.3,
-        handlelength=1.4,
-        handletextpad=0.5,
-        columnspacing=1.2,
-        labelspacing=0.2,
-    )
 
 
 def _cut(name: str, longest: int) -> str:

@@ -166,7 +166,7 @@ def draw_loss(
         axes.set_ylabel("mean squared error")
         axes.set_xlim(0, len(epochs) + 1)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _legend_above(axes)
+        legend_above(axes)
     return figure
 
 
@@ -177,46 +177,20 @@ def _plain_log_ticks(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _legend_above(axes: Axes) -> None:
-    """Set the legend in one line above the axes, tight enough for a phone."""
+def legend_above(axes: Axes, columns: int = 3) -> None:
+    """Set the legend above the axes, tight enough for a phone."""
     axes.legend(
         frameon=False,
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=3,
+        ncols=columns,
         borderpad=0,
         borderaxespad=0.3,
         handlelength=1.4,
         handletextpad=0.5,
         columnspacing=1.2,
+        labelspacing=0.2,
     )
-
-
-def draw_bandwidth_scan(
-    bandwidths: Floats,
-    n_families: ArrayLike,
-    n_major: ArrayLike,
-    chosen: float,
-    *,
-    plateaus: Sequence[tuple[float, float]] = (),
-    width: float = WIDE,
-) -> Figure:
-    """Draw how many families and major families (n_bandwidths,) each bandwidth gives."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, 2.5))
-        axes = figure.subplots()
-        for start, stop in plateaus:
-            axes.axvspan(start, stop, color=ACCENT, alpha=0.12, linewidth=0)
-        axes.plot(bandwidths, n_families, color=MUTED, linewidth=1, label="all")
-        axes.plot(bandwidths, n_major, "o-", color=INK, markersize=3, label="major")
-        axes.axvline(chosen, color=ACCENT, linewidth=1.2, label=f"chosen: {chosen:.3g}")
-        axes.set_yscale("log", nonpositive="mask")  # a small bandwidth may leave no major family
-        axes.set_ylim(bottom=0.8)
-        _plain_log_ticks(axes)
-        axes.set_xlabel("bandwidth, in units of the CVs")
-        axes.set_ylabel("families")
-        _legend_above(axes)
-    return figure
 
 
 def draw_populations(
@@ -329,7 +303,7 @@ def draw_swaps(
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.set_xlabel("temperature between the two replicas / K")
         axes.set_ylabel("swaps accepted")
-        _legend_above(axes)
+        legend_above(axes)
     return figure
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from nanochart.chart.bandwidth import plateaus
 from nanochart.files import write_text
 from nanochart.show import figures
 from nanochart.show.content import (
@@ -28,6 +29,7 @@ from nanochart.show.content import (
     ReportContent,
     check_content,
 )
+from nanochart.show.family_figures import scan_figure, tree_figure
 from nanochart.show.paper import PAPER
 from nanochart.structure.classes import CLASS_COLOURS, CLASS_NAMES
 
@@ -382,7 +384,7 @@ def _label(family: FamilyRow) -> str:
 
 def _found(content: ReportContent) -> dict[str, str]:
     """The fourth section: the bandwidth scan and the families."""
-    scan, paper = content.scan, PAPER.get((content.species, content.n_atoms))
+    paper = PAPER.get((content.species, content.n_atoms))
     if not content.families:
         text = "No families were found on this chart."
     else:
@@ -396,28 +398,45 @@ def _found(content: ReportContent) -> dict[str, str]:
         )
         if paper:
             text += f" The paper names {paper.n_families} major families."
-    if scan is None or not len(scan.bandwidths):
-        figure = _absent("The bandwidth was not scanned.")
-    else:
-        figure = _figure(
-            "scan",
-            lambda width: figures.draw_bandwidth_scan(
-                scan.bandwidths,
-                scan.n_families,
-                scan.n_major,
-                scan.chosen,
-                plateaus=scan.plateaus,
-                width=width,
-            ),
-            "Number of families against the one parameter of mean shift. Shaded: plateaus, where "
-            "the number of families hardly depends on it.",
-            "Number of families against the bandwidth",
-        )
     return {
         "families_text": text,
-        "scan_figure": figure,
+        "scan_figure": _scan_figure(content),
         "families_table": _families_table(content),
+        "tree_figure": _tree_figure(content),
     }
+
+
+def _scan_figure(content: ReportContent) -> Markup:
+    """The number of families against the bandwidth, and how far they are found again."""
+    scan, chosen = content.scan, content.bandwidth
+    if scan is None or chosen is None:
+        return _absent("The bandwidth was not scanned.")
+    candidates = plateaus(scan)
+    return _figure(
+        "scan",
+        lambda width: scan_figure(scan, candidates, chosen, width=width),
+        "Above: number of families against the one parameter of mean shift. Shaded: plateaus, "
+        "where the number of families hardly depends on it. Below: how much of its family a "
+        "structure finds again in bootstrap samples; the finest plateau above the line is taken.",
+        "Number of families against the bandwidth",
+    )
+
+
+def _tree_figure(content: ReportContent) -> Markup:
+    """How the families hang together."""
+    tree = content.tree
+    if tree is None or tree.n_families < 2:
+        return _absent("One family alone has no tree.")
+    named = {family.id: _label(family) for family in content.families}
+    names = [named.get(i, f"family {i}") for i in range(tree.n_families)]
+    return _figure(
+        "tree",
+        lambda width: tree_figure(tree, names, width=width),
+        "How the families hang together: two merge where the density of structures falls least "
+        "between them. Across: the logarithm of the lower peak over the saddle; groups of one "
+        "colour are parted by saddles of less than half the lower peak.",
+        "Tree of the families",
+    )
 
 
 def _families_table(content: ReportContent, at_once: int = 30) -> Markup:
@@ -425,6 +444,7 @@ def _families_table(content: ReportContent, at_once: int = 30) -> Markup:
     if not content.families:
         return Markup("")
     named = any(family.name or family.words for family in content.families)
+    stable = any(family.stability is not None for family in content.families)
     colours = figures.family_colours(len(content.families))
     ground = min(family.lowest_energy for family in content.families)
     n_unique, n_snapshots = len(content.unique_classes), len(content.snapshot_classes)
@@ -446,9 +466,18 @@ def _families_table(content: ReportContent, at_once: int = 30) -> Markup:
             name, words = _text(family.name), _text(family.words)
             rows[-1].insert(1, Markup(f'<div class="words">{name}<small>{words}</small></div>'))
             rows[-1].insert(2, family.macro_family)
+        if stable:
+            told = family.stability
+            rows[-1].append("" if told is None else f"{100 * told:.0f} %")
+    note = "Lowest: energy of its lowest structure above that of the lowest family."
     if named:
         head[1:1] = [Markup('<div class="words">what it is</div>'), "group"]
-    note = "Lowest: energy of its lowest structure above that of the lowest family."
+    if stable:
+        head.append("stable")
+        note += (
+            " Stable: how much of it is found again in bootstrap samples of the chart; from 75 % "
+            "on it is there, below 60 % do not rely on it."
+        )
     folded = _table(head, rows[at_once:]) if len(rows) > at_once else ""
     rest = f"<details><summary>{len(rows) - at_once} smaller families</summary>{folded}</details>"
     tables = f"{_table(head, rows[:at_once])}{rest if folded else ''}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nanochart.chart.bandwidth import plateaus
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import Families, Family
-from nanochart.chart.hierarchy import FamilyTree, Relief, family_tree, relief
+from nanochart.chart.hierarchy import FamilyTree, Relief
 from nanochart.chart.stability import second_opinion
 from nanochart.descriptor.difference import rdf_difference
 from nanochart.errors import NanochartError
@@ -31,7 +31,7 @@ from nanochart.show.family_figures import rdf_difference_figure, scan_figure, tr
 from nanochart.show.figures import family_colours
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.run import Run
-from nanochart.workflow.tell import report_content
+from nanochart.workflow.tell import relief_of, report_content
 
 #: Structures written for each family: the paper's number (section 4.3).
 NEAREST = 50
@@ -114,9 +114,10 @@ def _gathered(run: Run) -> _Catalogue:
     rows = run.landscape["unique"].read("snapshot")
     cvs = run.landscape["chart"].read_rows("cvs", rows).astype(np.float64)
     labels = families.nearest(cvs).astype(np.int64)
-    found = relief(cvs, labels, families.bandwidth, n_families=len(families))
     content = report_content(run)
-    return _Catalogue(run, chart, families, content, cvs, labels, found, family_tree(found))
+    assert content.tree is not None
+    found = relief_of(families, cvs)
+    return _Catalogue(run, chart, families, content, cvs, labels, found, content.tree)
 
 
 def _label(family: Family) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.chart.bandwidth import plateaus
 from nanochart.chart.chart import Chart, load_chart
+from nanochart.chart.families import Families
+from nanochart.chart.hierarchy import Relief, family_tree, relief
 from nanochart.progress import Progress
 from nanochart.show.content import (
     FamilyRow,
     LossHistory,
     ReportContent,
-    ScanCurve,
     StageTiming,
 )
 from nanochart.show.report import write_report
@@ -71,6 +71,8 @@ def report_content(run: Run) -> ReportContent:
     }
     times = _times(run)
     loss = _loss(run)
+    cvs = points.read("cvs")[rows]
+    assert chart.families is not None  # the stage before saw to it
     return ReportContent(
         title=f"Chart of {run.file.name}",
         species=run.file.system.species,
@@ -84,7 +86,7 @@ def report_content(run: Run) -> ReportContent:
         unique_classes=codes[rows],
         rdf_grid=chart.basis.points,
         rdf=unique.read("rdf"),
-        cvs=_three_columns(points.read("cvs")[rows]),
+        cvs=_three_columns(cvs),
         family_ids=points.read("family")[rows],
         energies=quenched.read("energy")[rows],
         families=families,
@@ -100,7 +102,9 @@ def report_content(run: Run) -> ReportContent:
         burn_in_ns=times["burn_in"],
         snapshot_interval_ps=times["interval_ps"],
         loss=loss,
-        scan=_scan(chart),
+        bandwidth=chart.families.bandwidth,
+        scan=chart.families.scan,
+        tree=family_tree(relief_of(chart.families, cvs)),
         cautions=_cautions(run, times, loss, points.read("inside")[good], errors["class"]),
         provenance=provenance(run.file),
         timings=tuple(
@@ -136,9 +140,16 @@ def _families(
                 name=one.name if one.words else "",
                 words=one.words,
                 macro_family=one.macro_family,
+                stability=one.stability,
             )
         )
     return tuple(found)
+
+
+def relief_of(families: Families, cvs: NDArray[Any]) -> Relief:
+    """Return the peaks and saddles of the density of a chart's points, (n_structures, n_cvs)."""
+    points = cvs.astype(np.float64)
+    return relief(points, families.nearest(points), families.bandwidth, n_families=len(families))
 
 
 def _columns(ids: list[int], family: NDArray[Any]) -> NDArray[np.int64]:
@@ -192,19 +203,6 @@ def _loss(run: Run) -> LossHistory:
         pca_mse=summary["pca_loss"],
         pca_r2=summary["pca_r2"],
         halvings=tuple(e for e in run.file.training.halve_at if e < run.file.training.epochs),
-    )
-
-
-def _scan(chart: Chart) -> ScanCurve | None:
-    families = chart.families
-    if families is None or families.scan is None:
-        return None
-    return ScanCurve(
-        bandwidths=families.scan.bandwidths,
-        n_families=families.scan.n_families,
-        n_major=families.scan.n_major,
-        chosen=families.bandwidth,
-        plateaus=tuple((one.lowest, one.highest) for one in plateaus(families.scan)),
     )
 
 
