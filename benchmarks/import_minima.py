@@ -4,8 +4,8 @@
 
 ``nanochart run RUN_FILE --output FOLDER`` then goes on from the quenched snapshots: classes,
 duplicates, training, families, report. Each file holds ``positions`` (n, n_atoms, 3), integers to
-be multiplied by ``scale`` (Å), ``energy`` (n,) eV, ``temperature`` (n,) K and ``snapshot`` (n,), the
-place in time; and, for the rows ``hot_index``, the configurations before quenching,
+be multiplied by ``scale`` (Å), ``energy`` (n,) eV, ``temperature`` (n,) K and ``snapshot`` (n,),
+the place in time; and, for the rows ``hot_index``, the configurations before quenching,
 ``hot_positions``. Where those were not kept the run folder has NaN. Several files are several
 samplings of one system, one after the other in time.
 """

@@ -16,7 +16,7 @@ from nanochart.errors import NanochartError
 if TYPE_CHECKING:
     from nanochart.chart.chart import Chart, load_chart, train
     from nanochart.chart.families import find_families
-    from nanochart.descriptor.rdf import rdf
+    from nanochart.descriptor.rdf import partial_rdf, rdf
     from nanochart.landscape import open_landscape
     from nanochart.sampling.quench import quench
     from nanochart.structure.description import classify
@@ -30,6 +30,7 @@ __all__ = [
     "find_families",
     "load_chart",
     "open_landscape",
+    "partial_rdf",
     "quench",
     "rdf",
     "sample",
@@ -42,6 +43,7 @@ _HOME = {
     "find_families": "nanochart.chart.families",
     "load_chart": "nanochart.chart.chart",
     "open_landscape": "nanochart.landscape",
+    "partial_rdf": "nanochart.descriptor.rdf",
     "quench": "nanochart.sampling.quench",
     "rdf": "nanochart.descriptor.rdf",
     "sample": "nanochart.workflow.stages",

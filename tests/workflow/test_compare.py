@@ -111,7 +111,14 @@ def test_two_charts_are_compared_on_all_structures(run: Path, tmp_path: Path) ->
     assert other["adjusted_rand_index"] < 1.0
     assert result["charts"][0]["major_families"] == same["major_families"][0] > 0
     tables = list(tables_of(result))
-    assert [len(rows) for _, _, rows in tables] == [4, 4, 3]
+    majors = result["charts"][0]["major_families"]
+    assert [len(rows) for _, _, rows in tables] == [4, 4, 3, majors]
+    # The same weights with the same families find them again; other weights do so worse.
+    again = np.array([row["found_again"] for row in result["families"]])
+    assert again.shape == (majors, 2)
+    np.testing.assert_array_equal(again[:, 0], 1.0)
+    assert np.all((again[:, 1] > 0) & (again[:, 1] <= 1))
+    assert again[:, 1].min() < 1
 
 
 def test_a_chart_that_keeps_no_split_is_judged_on_everything(run: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from nanochart.chart.comparison import (
 from nanochart.chart.families import Families, find_families
 from nanochart.chart.judgement import EVALUATION_BATCH, r_squared
 from nanochart.chart.neighbourhoods import NEIGHBOURS
+from nanochart.chart.stability import jaccard
 from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.errors import NanochartError
 from nanochart.progress import Progress, silent
@@ -115,6 +116,7 @@ def compare_charts(
         "k": k,
         "charts": rows,
         "pairs": [_pair(a, b) for a, b in itertools.combinations(charts, 2)],
+        "families": _found_again(charts),
     }
 
 
@@ -163,6 +165,21 @@ def tables_of(result: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], li
                     " | ".join(_shown(n, 0) for n in pair["major_families"]),
                 ]
                 for pair in pairs
+            ],
+        )
+    if result["families"]:
+        yield (
+            f"families of {pairs[0]['a']}, found again on the other charts",
+            ("family", "structures", "mean", "lowest", "name"),
+            [
+                [
+                    row["id"],
+                    row["size"],
+                    _shown(float(np.mean(row["found_again"])), 2),
+                    _shown(min(row["found_again"]), 2),
+                    row["name"],
+                ]
+                for row in result["families"]
             ],
         )
 
@@ -285,6 +302,31 @@ def _pair(a: _Map, b: _Map) -> dict[str, Any]:
             None if one.families is None else len(one.families.major) for one in (a, b)
         ],
     }
+
+
+def _found_again(charts: Sequence[_Map]) -> list[dict[str, Any]]:
+    """Return how well the first chart's major families are found again on each of the others.
+
+    By the Jaccard coefficient with the best match, as in `nanochart.chart.stability`: charts of
+    other seeds take the part of the bootstrap samples.
+    """
+    grouped = [
+        (one.families, one.families.nearest(one.cvs)) for one in charts if one.families is not None
+    ]
+    if len(grouped) < 2 or charts[0].families is None:
+        return []
+    (families, labels), *others = grouped
+    best = [jaccard(labels, other).max(axis=1) for _, other in others]
+    return [
+        {
+            "id": family.id,
+            "name": family.name,
+            "size": family.size,
+            "found_again": [float(one[family.id]) for one in best],
+        }
+        for family in families.major
+        if family.id <= labels.max()
+    ]
 
 
 def _mse(decode: _Decoder, cvs: NDArray[Any], scaled: NDArray[np.float64]) -> float:
