@@ -101,7 +101,7 @@ def four_systems(record: dict[str, Any], runs: list[dict[str, Any]]) -> str:
             ]
         )
     head = ["", "unique", "epochs", "loss (R²)", "PCA (R²)", "bandwidth (plateau)"]
-    head += ["major families", "the paper's", "groups", "HDBSCAN (noise)", "agreement"]
+    head += ["major families", "the paper's", "groups of all", "HDBSCAN (noise)", "agreement"]
     return (
         "## The four systems\n\n```bash\npython benchmarks/import_minima.py "
         "benchmarks/charts/au90.toml au90 au90.npz    # and so on\n"
