@@ -35,7 +35,7 @@ figures as PNG and PDF.
 From Python:
 
 ```python
-from nanochart.chart.estimator import MeanShift   # fit, predict, get_params: scikit-learn's habits
+from nanochart.chart.estimator import MeanShift  # fit, predict, get_params: scikit-learn's habits
 
 labels = MeanShift(bandwidth=0.5).fit_predict(cvs)
 ```
