@@ -46,7 +46,7 @@ def families_of(folder: Path) -> dict[str, Any]:
     opinion = second_opinion(cvs, labels, minimum_size=families.minimum_size)
     system = run.file.name
     images = ROOT / "docs" / "images"
-    names = [f"{one.id} {one.name}" for one in families]
+    names = [f"{one.id} {one.name}" for one in families][: tree.n_families]
     candidates = plateaus(families.scan)
     scan_figure(families.scan, candidates, families.bandwidth).savefig(
         images / f"families-{system}-scan.png", dpi=110

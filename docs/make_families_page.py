@@ -63,7 +63,7 @@ The thresholds are the literature's; nothing was tuned to the paper's numbers of
 
 ## The tree
 
-Families are grouped by the saddles of the density between them. The barrier is the logarithm of
+Major families are grouped by the saddles of the density between them. The barrier is the logarithm of
 the lower peak over the saddle; groups are parted by barriers of ln 2 = {MACRO_BARRIER:.2f} or
 more. That is a grouping by what the chart shows, and not the same as the paper's seven, which were
 made by eye and by structure: those are in the column *kind*, from the structures' own words.
@@ -101,7 +101,7 @@ def four_systems(record: dict[str, Any], runs: list[dict[str, Any]]) -> str:
             ]
         )
     head = ["", "unique", "epochs", "loss (R²)", "PCA (R²)", "bandwidth (plateau)"]
-    head += ["major families", "the paper's", "groups of all", "HDBSCAN (noise)", "agreement"]
+    head += ["major families", "the paper's", "groups", "HDBSCAN (noise)", "agreement"]
     return (
         "## The four systems\n\n```bash\npython benchmarks/import_minima.py "
         "benchmarks/charts/au90.toml au90 au90.npz    # and so on\n"

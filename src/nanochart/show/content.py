@@ -99,7 +99,7 @@ class ReportContent:
     loss: LossHistory | None = None
     bandwidth: float | None = None  #: of the mean shift, in units of the CVs
     scan: BandwidthScan | None = None  #: the bandwidths tried
-    tree: FamilyTree | None = None  #: how the families hang together
+    tree: FamilyTree | None = None  #: how the major families hang together
     cautions: tuple[str, ...] = ()  #: whole sentences
     provenance: Mapping[str, str] = field(default_factory=dict)  #: shown in the order given
     timings: tuple[StageTiming, ...] = ()

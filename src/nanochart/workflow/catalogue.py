@@ -135,7 +135,8 @@ def _family_table(made: _Catalogue) -> tuple[list[str], list[list[Any]]]:
         row = told.get(one.id)
         rows.append(
             [
-                *(one.id, one.name, one.macro_family, int(groups[one.id])),
+                *(one.id, one.name, one.macro_family),
+                int(groups[one.id]) if one.id < len(groups) else "",  # a minor one is in none
                 int(one.size >= made.families.minimum_size),
                 one.size,
                 row.n_snapshots if row else 0,
@@ -186,12 +187,12 @@ class _Pair:
 
 def _neighbours(made: _Catalogue) -> Iterator[_Pair]:
     """Yield the pairs of major families that touch, the lowest barrier first."""
-    peaks, n_major = made.relief.peaks, len(made.families.major)
+    peaks = made.relief.peaks
     barriers = np.log(peaks[made.relief.pairs].min(axis=1) / made.relief.saddles)
     for k in np.argsort(barriers, kind="stable"):
         a, b = made.relief.pairs[k].tolist()
         members = [np.flatnonzero(made.labels == label) for label in (a, b)]
-        if max(a, b) >= n_major or min(map(len, members)) < 2:
+        if min(map(len, members)) < 2:
             continue
         rdf = [made.content.rdf[rows] for rows in members]
         difference = rdf_difference(rdf[0], rdf[1], made.chart.basis.points)
@@ -237,7 +238,10 @@ def _write_figures(made: _Catalogue, pairs: list[_Pair], folder: Path) -> None:
     if families.scan is not None:
         figure = scan_figure(families.scan, plateaus(families.scan), families.bandwidth)
         _save(figure, folder / "bandwidths")
-    _save(tree_figure(made.tree, [_label(one) for one in families]), folder / "tree")
+    _save(
+        tree_figure(made.tree, [_label(one) for one in families][: made.tree.n_families]),
+        folder / "tree",
+    )
     colours = family_colours(len(families))
     largest = sorted(pairs, key=lambda pair: -min(len(pair.first), len(pair.second)))
     for pair in largest[:_DRAWN]:

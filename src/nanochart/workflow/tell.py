@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,9 +148,13 @@ def _families(
 
 
 def relief_of(families: Families, cvs: NDArray[Any]) -> Relief:
-    """Return the peaks and saddles of the density of a chart's points, (n_structures, n_cvs)."""
+    """Return the peaks and saddles of the density of a chart's points, (n_structures, n_cvs).
+
+    The points of minor families, too small for a density, go with the nearest major one.
+    """
     points = cvs.astype(np.float64)
-    return relief(points, families.nearest(points), families.bandwidth, n_families=len(families))
+    large = replace(families, members=families.major or families.members)
+    return relief(points, large.nearest(points), families.bandwidth, n_families=len(large))
 
 
 def _columns(ids: list[int], family: NDArray[Any]) -> NDArray[np.int64]:
