@@ -63,8 +63,8 @@ The thresholds are the literature's; nothing was tuned to the paper's numbers of
 
 ## The tree
 
-Major families are grouped by the saddles of the density between them. The barrier is the logarithm of
-the lower peak over the saddle; groups are parted by barriers of ln 2 = {MACRO_BARRIER:.2f} or
+Major families are grouped by the saddles of the density between them. The barrier is the logarithm
+of the lower peak over the saddle; groups are parted by barriers of ln 2 = {MACRO_BARRIER:.2f} or
 more. That is a grouping by what the chart shows, and not the same as the paper's seven, which were
 made by eye and by structure: those are in the column *kind*, from the structures' own words.
 """
