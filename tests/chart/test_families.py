@@ -63,3 +63,38 @@ def test_a_family_that_is_not_there_is_refused(cvs):
             families[label]
     with pytest.raises(NanochartError, match="minimum_size"):
         find_families(cvs, bandwidth=2.0, minimum_size=0)
+
+
+def test_structures_at_one_place_are_one_family():
+    families, labels = find_families(np.full((60, 3), 0.1), resamples=2)
+    assert [family.size for family in families] == [60]
+    assert families[0].stability == 1.0
+    assert not labels.any()
+
+
+@pytest.mark.parametrize("n_cvs", [1, 2])
+def test_flatter_charts_have_families_too(n_cvs):
+    rng = np.random.default_rng(0)
+    cvs = np.concatenate([rng.normal(5 * k, 0.3, (80, n_cvs)) for k in range(3)])
+    families, _ = find_families(cvs, resamples=2)
+    assert [family.size for family in families] == [80, 80, 80]
+
+
+def test_a_bandwidth_wider_than_the_chart_makes_one_family(cvs):
+    families, _ = find_families(cvs, bandwidth=1e3, resamples=0)
+    assert len(families) == 1
+    assert families[0].stability is None
+    with pytest.raises(NanochartError, match="above 0"):
+        find_families(cvs, bandwidth=0.0)
+
+
+def test_an_older_scan_is_still_read(cvs):
+    stored = find_families(cvs)[0].as_json()
+    for name in ("reproducibility", "resampled_major"):
+        del stored["scan"][name]
+    for member in stored["members"]:
+        del member["stability"]
+    back = Families.from_json(stored)
+    assert back.scan is not None
+    assert np.isnan(back.scan.reproducibility).all()
+    assert back[0].stability is None

@@ -124,7 +124,9 @@ def bandwidth_scan(
     points = _thinned(checked(points, 1.0), SCAN_POINTS)
     fewer = _thinned(points, RESAMPLED_POINTS)
     if bandwidths is None:
-        bandwidths = SCAN_RANGE * np.sqrt(points.var(axis=0).mean())
+        # Points that all coincide are one family at any bandwidth. (Their variance may be rounding.)
+        coincide = not np.ptp(points, axis=0).any()
+        bandwidths = SCAN_RANGE * (1.0 if coincide else np.sqrt(points.var(axis=0).mean()))
     tried = np.sort(np.asarray(bandwidths, dtype=np.float64))
     n_families, n_major = np.zeros((2, len(tried)), dtype=np.int64)
     largest_share, major_share, found_again = np.full((3, len(tried)), np.nan)

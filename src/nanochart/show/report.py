@@ -433,8 +433,8 @@ def _tree_figure(content: ReportContent) -> Markup:
         "tree",
         lambda width: tree_figure(tree, names, width=width),
         "How the major families hang together: two merge where the density of structures falls "
-        "least between them. Across: the logarithm of the lower peak over the saddle; groups of one "
-        "colour are parted by saddles of less than half the lower peak.",
+        "least between them. Across: the logarithm of the lower peak over the saddle; groups of "
+        "one colour are parted by saddles of less than half the lower peak.",
         "Tree of the families",
     )
 
