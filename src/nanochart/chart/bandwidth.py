@@ -124,7 +124,7 @@ def bandwidth_scan(
     points = _thinned(checked(points, 1.0), SCAN_POINTS)
     fewer = _thinned(points, RESAMPLED_POINTS)
     if bandwidths is None:
-        # Points that all coincide are one family at any bandwidth. (Their variance may be rounding.)
+        # Points that all coincide are one family at any bandwidth; their variance is but rounding.
         coincide = not np.ptp(points, axis=0).any()
         bandwidths = SCAN_RANGE * (1.0 if coincide else np.sqrt(points.var(axis=0).mean()))
     tried = np.sort(np.asarray(bandwidths, dtype=np.float64))
