@@ -74,7 +74,8 @@ def page() -> str:
     """Return the page."""
     record = read("families")
     runs = record["runs"]
-    parts = [HEAD, four_systems(record, runs), *(one_system(run) for run in runs), speed()]
+    parts = [HEAD, four_systems(record, runs), *(one_system(run) for run in runs)]
+    parts += [over_seeds(runs), speed()]
     return "\n".join(parts)
 
 
@@ -156,6 +157,53 @@ def one_system(run: dict[str, Any]) -> str:
         f"{candidates}\n{families}\n{minor} minor families, of fewer than {run['minimum_size']} "
         f"structures, are not listed. *Agreement*: structures that the name fits.\n\n"
         f"![tree of {system}](images/families-{system}-tree.png)\n"
+    )
+
+
+def over_seeds(runs: list[dict[str, Any]]) -> str:
+    """Return how the families of one system fare on charts of other seeds."""
+    record = read("seeds")
+    pairs, families = record["pairs"], record["families"]
+    first = pairs[0]["a"]
+    stability = {
+        one["id"]: one["stability"]
+        for run in runs
+        if run["system"].lower() == first
+        for one in run["major"]
+    }
+    between = table(
+        ["chart", "and", "Procrustes", "ARI of the families", "major families"],
+        [
+            [
+                one["a"],
+                one["b"],
+                f"{one['procrustes']:.2f}",
+                f"{one['adjusted_rand_index']:.2f}",
+                " and ".join(str(n) for n in one["major_families"]),
+            ]
+            for one in pairs
+        ],
+    )
+    again = table(
+        ["family", "name", "structures", "in bootstrap samples", "on the other charts"],
+        [
+            [
+                one["id"],
+                one["name"],
+                f"{one['size']:,}",
+                f"{stability[one['id']]:.2f}",
+                " and ".join(f"{value:.2f}" for value in one["found_again"]),
+            ]
+            for one in families
+        ],
+    )
+    return (
+        "## Over seeds of the network\n\n"
+        f"```bash\n{record['command']}\n```\n\n"
+        "Bootstrap samples say what of a chart is the sample's, other seeds what is the network's. "
+        f"{record['note']}\n\n{between}\n"
+        "How well each family is found again, by the Jaccard coefficient with its best match:\n\n"
+        f"{again}"
     )
 
 

@@ -92,7 +92,8 @@ def mean_shift(
     Notes
     -----
     Time grows a little faster than with the number of points, and with the square of the number
-    within a bandwidth at worst: see docs/results.md. Memory is some 200 bytes a point.
+    within a bandwidth at worst: see docs/families.md. Memory is some 300 bytes a point for the flat
+    kernel; the Gaussian one, which keeps all points in reach of a box of places, takes more.
     """
     points = checked(points, bandwidth)
     if kernel not in ("flat", "gaussian") or labels not in ("nearest", "basin"):
