@@ -17,7 +17,6 @@ import os
 os.environ["OVITO_THREAD_COUNT"] = "1"
 
 import argparse
-import platform
 import statistics
 import sys
 import time
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import cpu_model
 from ovito.data import DataCollection
 from ovito.modifiers import CommonNeighborAnalysisModifier
 
@@ -193,14 +193,6 @@ def growth(cutoff: float) -> dict[str, dict[str, float]]:
                 taken = seconds(partial(work, positions, cutoff)) / positions[..., 0].size * 1e9
                 row[name] = min(row[name], round(taken, 1))
     return found
-
-
-def cpu_model() -> str:
-    """Return the name of this machine's processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ Writes benchmarks/results/families.json and the figures of docs/images/families-
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import cpu_model
 
 from nanochart.chart.bandwidth import plateaus
 from nanochart.chart.chart import load_chart
@@ -81,14 +81,6 @@ def families_of(folder: Path) -> dict[str, Any]:
             for one in families.major
         ],
     }
-
-
-def cpu_model() -> str:
-    """Return the name of this machine's processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main(folders: list[Path]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,7 @@ def main(run_file: Path, folder: Path, sources: list[Path]) -> None:
     text = read_run_file(run_file)
     file = parse_run_file(text, where=str(run_file))
     done = tuple(
-        stage
-        if stage.name not in ("seeds", "sample", "quench")
-        else type(stage)(**(vars(stage) | {"run": _nothing}))
+        stage if stage.name not in ("seeds", "sample", "quench") else replace(stage, run=_nothing)
         for stage in STAGES
     )
     with open_run(folder, file, text, done) as run:

@@ -25,7 +25,6 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from machine import cpu_model
 
 from nanochart.chart.mean_shift import MERGE, Modes, mean_shift
 
@@ -223,14 +223,6 @@ def measure_many(points: np.ndarray, n: int) -> dict[str, float]:
         np.save(path, smoothed_bootstrap(points, n))
         told = subprocess.check_output([sys.executable, __file__, str(path), "--climb"])
     return json.loads(told)
-
-
-def cpu_model() -> str:
-    """Return the name of this machine's processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def write(name: str, record: dict[str, Any]) -> None:

@@ -23,7 +23,6 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 import argparse
 import json
 import math
-import platform
 import subprocess
 import sys
 import time
@@ -36,6 +35,7 @@ from typing import Any
 import numba
 import numpy as np
 import torch
+from machine import cpu_model
 from scipy.spatial.distance import pdist
 from sklearn.neighbors import KernelDensity
 
@@ -219,14 +219,6 @@ def peak_megabytes() -> float:
     """Return the most memory (resident, MB) that this process and its threads have held."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
-def cpu_model() -> str:
-    """Return the name of this machine's processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def write(name: str, record: dict[str, Any]) -> None:

@@ -25,9 +25,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from machine import cpu_model
 from numpy.typing import NDArray
 from torch.nn import functional
-from training_step import cpu_model, layer_by_layer
+from training_step import layer_by_layer
 
 from nanochart.chart.autoencoder import Autoencoder
 from nanochart.chart.judgement import EVALUATION_BATCH

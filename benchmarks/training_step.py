@@ -11,7 +11,6 @@ benchmarks/results/training_step.json.
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from machine import cpu_model
 from torch import Tensor
 
 from nanochart.chart.autoencoder import Autoencoder
@@ -42,14 +42,6 @@ def step(forward: Callable[[Tensor], Tensor], model: Autoencoder, inputs: Tensor
     started = time.perf_counter()
     (forward(inputs) - inputs).square().mean().backward()
     return time.perf_counter() - started
-
-
-def cpu_model() -> str:
-    """Return the name of this machine's processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main() -> None:

@@ -295,6 +295,8 @@ def families(
 
 def _export_families(folder: Path, export: Path, second_opinion: bool, as_json: bool) -> None:
     """Write the catalogue of a run's families, after the stages that it needs."""
+    if export.is_file():
+        raise NanochartError(f"{export}: is a file; --export makes a folder, give another name")
     _do_stages(folder / "run.toml", folder, until="project", as_json=as_json, show=False)
     from nanochart.workflow.catalogue import write_catalogue
     from nanochart.workflow.config import parse_run_file, read_run_file

@@ -151,6 +151,7 @@ def test_what_is_no_run_is_refused_before_anything_is_written(
     for arguments, line in (
         ([str(chart), "--export", str(tmp_path / "f")], "is no run folder"),
         ([str(exported[0]), "--second-opinion"], "give --export"),
+        ([str(exported[0]), "--export", str(chart)], "is a file"),
     ):
         told = CliRunner().invoke(app, ["families", *arguments])
         assert told.exit_code == 1

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.spatial import cKDTree
 
+from nanochart.chart.comparison import adjusted_rand_index
 from nanochart.chart.mean_shift import MERGE, mean_shift
 from nanochart.errors import NanochartError
 from nanochart.progress import Progress, silent
@@ -162,8 +163,6 @@ def second_opinion(
         raise NanochartError(
             "a second opinion needs scikit-learn; pip install scikit-learn"
         ) from None
-    from nanochart.chart.comparison import adjusted_rand_index
-
     size = max(2, min(minimum_size, len(points)))
     found = HDBSCAN(min_cluster_size=size, copy=True).fit(points).labels_
     told = found >= 0
