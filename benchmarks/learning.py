@@ -64,7 +64,11 @@ def identity(system: str, settings: TrainingSettings, fraction: int) -> dict[str
 
 
 def attempt(
-    inputs: NDArray[np.float32], settings: TrainingSettings, fraction: int, device: str, threads: int
+    inputs: NDArray[np.float32],
+    settings: TrainingSettings,
+    fraction: int,
+    device: str,
+    threads: int,
 ) -> dict[str, Any]:
     """Train once and return what is kept."""
     parts = parts_of(len(inputs), settings, fraction)
