@@ -314,10 +314,10 @@ on these data, made earlier on a CPU in float32: Au90 0.0048 (R² 0.66) after 10
 and in TF32 on a GPU end at 0.0048 and 0.0049. Not what three numbers can hold: the compact network
 reaches lower losses with the same bottleneck on the same split. Not a lack of structures alone: the
 compact network needs a sixteenth of them to be better (below). Its best epochs lie after the
-halving at 90, where the noise of the learning rate is least, and these data give it few steps: 3,200
-(Cu147) to 11,100 (Au147), where the paper's 28,000 to 87,000 structures give 17,000 to 54,000.
-Au147, with the most, is the one where it is 30 % better than PCA. So what it takes are more
-structures or more epochs at lower rates; how many: not measured.
+halving at 90, where the noise of the learning rate is least, and these data give it few steps:
+3,200 (Cu147) to 11,100 (Au147), where the paper's 28,000 to 87,000 structures give 17,000 to
+54,000. Au147, with the most, is the one where it is 30 % better than PCA. So what it takes are
+more structures, or more epochs at lower rates; how many: not measured.
 
 ## How many structures
 
