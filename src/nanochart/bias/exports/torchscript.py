@@ -6,7 +6,7 @@ PLUMED takes them to the nearest image, and being short they lose little as floa
 and output everything is float64.
 """
 
-from __future__ import annotations
+# No postponed annotations here: TorchScript looks at the types of the attributes.
 
 import warnings
 from pathlib import Path

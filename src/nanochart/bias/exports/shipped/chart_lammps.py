@@ -101,4 +101,5 @@ class ChartBias:
         low, high, xy, yz, xz, periodic, _ = self.lmp.extract_box()
         lx, ly, lz = np.subtract(high, low)
         vectors: Array = np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]], dtype=np.float64)
-        return vectors * np.array(periodic)[:, None]
+        vectors[np.array(periodic) == 0] = 0.0
+        return vectors
