@@ -254,11 +254,11 @@ def broken(cvs):
     raise ValueError("no bias today")
 
 lmp = cluster(structures[0])
+chart = ChartBias(lmp, broken)
 try:
-    run(lmp, broken)
-    lmp.command("run 100")
-except Exception as error:
-    print("stopped:", error)
+    chart.run(100)
+except ValueError as error:
+    print("stopped:", error, lmp.extract_global("ntimestep"))
 """
     )
     found, told, steps = isolated(
@@ -275,5 +275,5 @@ except Exception as error:
     size, units, stopped = told.splitlines()[:3]
     assert "the chart is of Au90, LAMMPS has 89 atoms" in size
     assert "metal or real" in units
-    assert stopped.startswith("stopped:")
+    assert stopped == "stopped: no bias today 0"
     check_md(steps, expected)

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,12 +89,15 @@ def _readme(target: Target, subject: Subject) -> str:
         if subject.mode == "quenched"
         else "The chart knows thermal configurations."
     )
+    notes = (
+        f"{knows} Pairs beyond the RDF are not seen: add a wall on the radius of gyration. Written "
+        f"by nanochart {nanochart.__version__} with torch {torch.__version__} (`nanochart export "
+        f"--to {target.name}`); nanochart is not needed here."
+    )
     return (
         f"# The CVs of {subject.name} for {target.program}\n\n"
         f"{target.readme.format(cell=subject.narrowest_cell)}\n"
-        f"{knows} Pairs beyond the RDF are not seen: add a wall on the radius of gyration.\n"
-        f"Written by nanochart {nanochart.__version__} with torch {torch.__version__} "
-        f"(`nanochart export --to {target.name}`); nanochart is not needed here.\n"
+        f"{textwrap.fill(notes, 98)}\n"
     )
 
 

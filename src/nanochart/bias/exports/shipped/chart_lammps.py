@@ -54,7 +54,7 @@ class ChartBias:
 
     Notes
     -----
-    ``cvs`` and ``energy`` hold what the last step gave.
+    ``cvs`` and ``energy`` hold what the last step gave. Where the bias fails, LAMMPS' run ends.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class ChartBias:
         self.lmp, self.bias, self.name = lmp, bias, name
         self.cvs: Array | None = None
         self.energy = 0.0
+        self.failure: Exception | None = None
         if lmp.extract_global("units") not in UNITS:
             raise ChartError(f"the chart is in Å: choose LAMMPS' units {' or '.join(UNITS)}")
         if lmp.extract_setting("world_size") != 1:
@@ -83,6 +84,12 @@ class ChartBias:
         lmp.command(f"fix_modify {name} energy yes")
         lmp.set_fix_external_callback(name, self._apply, None)
 
+    def run(self, steps: int) -> None:
+        """Run LAMMPS; unlike its own command, this raises what went wrong with the bias."""
+        self.lmp.command(f"run {steps} post no")
+        if self.failure is not None:
+            raise self.failure
+
     def _apply(
         self, _caller: Any, _step: int, n_local: int, _tags: Any, x: Array, f: Array
     ) -> None:
@@ -90,8 +97,10 @@ class ChartBias:
         try:
             self.cvs, self.energy, forces = self.chart.biased(self.bias, x[:n_local], self._cell())
         except Exception as error:
-            # An exception would not cross LAMMPS, which would go on without a bias: NaN stops it.
-            print(f"chart_lammps: {error}", file=sys.stderr)
+            # An exception would not cross LAMMPS, which would go on without a bias: stop it.
+            print(f"chart_lammps: the run ends here: {error}", file=sys.stderr)
+            self.failure = error
+            self.lmp.force_timeout()
             forces = np.full((n_local, 3), np.nan)
         f[:n_local] = forces
         self.lmp.fix_external_set_energy_global(self.name, self.energy)

@@ -50,6 +50,6 @@ lmp.commands_list(
 bias = ChartBias(lmp, Harmonic(centre, SPRING))
 print("# step, energy of the bias (eV), CVs")
 for step in range(0, STEPS + 1, 10):
-    lmp.command(f"run {10 if step else 0} post no")
+    bias.run(10 if step else 0)
     assert bias.cvs is not None
     print(step, bias.energy, *bias.cvs)
