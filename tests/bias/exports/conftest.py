@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,11 +15,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
-from nanochart.bias.exports.folder import export_chart
 from nanochart.chart.chart import train
 from nanochart.chart.families import Families, Family
 from nanochart.chart.training import TrainingSettings
+from nanochart.cli import app
 from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.descriptor.rdf_torch import TorchRdf
 from nanochart.landscape import open_landscape
@@ -134,14 +137,19 @@ def cvs_of(chart):
 
 @pytest.fixture(scope="session")
 def exports(chart, tmp_path_factory):
-    """Give the folder of an export by target; each is made once."""
-    made: dict[str, Path] = {}
+    """Give the folder of an export by target, made by the documentation's command."""
+    page = Path(__file__).parents[3] / "docs" / "exports.md"
+    commands = re.findall(r"^    nanochart (export .* --to (\S+))$", page.read_text(), re.MULTILINE)
+    commands = {target: command.split() for command, target in commands}
+    place = tmp_path_factory.mktemp("exports")
+    chart.save(place / "au90.safetensors")
 
     def export(target):
-        if target not in made:
-            made[target] = tmp_path_factory.mktemp("exports") / target
-            export_chart(chart, target, made[target])
-        return made[target]
+        folder = place / f"au90-{target}"
+        if not folder.exists():
+            with contextlib.chdir(place):
+                CliRunner().invoke(app, commands[target], catch_exceptions=False)
+        return folder
 
     return export
 

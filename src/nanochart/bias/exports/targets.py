@@ -122,7 +122,7 @@ gradients and biases:
         "OpenMM",
         f"{_HERE}.programs:write_openmm",
         _MD.format(
-            install="pip install torch numpy 'openmm>=8.4'",
+            install="pip install torch numpy 'openmm>=8.5'",
             example="    from chart_cvs import Harmonic\n"
             "    from chart_openmm import bias_force, cv_force\n"
             "    system.addForce(bias_force(Harmonic(centre, spring)))  # kJ/mol\n"

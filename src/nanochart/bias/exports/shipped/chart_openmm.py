@@ -1,4 +1,4 @@
-"""The CVs of a chart, and biases on them, as forces of OpenMM (8.3 or newer).
+"""The CVs of a chart, and biases on them, as forces of OpenMM (8.5 or newer).
 
 Needs openmm, torch and numpy, and ``chart_cvs.py`` and ``chart.pt2`` beside this file. OpenMM's
 nm and kJ/mol are converted here.
@@ -15,6 +15,9 @@ import openmm
 from openmm import unit
 
 from chart_cvs import Array, Bias, ChartCvs
+
+if not hasattr(openmm, "PythonForce"):
+    raise ImportError("chart_openmm needs OpenMM 8.5 or newer: pip install -U openmm")
 
 ANGSTROM_PER_NM = 10.0
 
@@ -63,14 +66,16 @@ def bias_force(
     bias
         A function of the CVs, such as ``chart_cvs.Harmonic``; in kJ/mol.
     particles
-        Indices of the cluster's atoms; by default all there are. The cluster must be whole: it is
-        not folded into a periodic box.
+        Indices of the cluster's atoms (OpenMM 8.6 or newer); by default all there are. The
+        cluster must be whole: it is not folded into a periodic box.
     path
         The exported function; by default ``chart.pt2`` beside this file.
     threads
         Threads of torch; None leaves them as they are.
     """
-    return openmm.PythonForce(_Computation(bias, path, threads), {}, list(particles))
+    part = list(particles)
+    computation = _Computation(bias, path, threads)
+    return openmm.PythonForce(computation, {}, part) if part else openmm.PythonForce(computation)
 
 
 def cv_force(
