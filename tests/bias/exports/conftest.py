@@ -81,8 +81,8 @@ def chart(minima):
     """A chart of them by the paper's network, hardly trained, with one family."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    settings = TrainingSettings(epochs=2, batch_size=64)
-    made = train(minima[:128], species="Au", settings=settings, families=False)
+    settings = TrainingSettings(epochs=1, batch_size=32)
+    made = train(minima[:64], species="Au", settings=settings, families=False)
     torch.set_num_threads(threads)
     centre = tuple(made.transform(minima[0])[0].astype(float).tolist())
     return made.with_families(Families((Family(0, centre, 128, name="a twin"),), 1.0, 10))
