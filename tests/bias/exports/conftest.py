@@ -83,6 +83,11 @@ def chart(minima):
     torch.set_num_threads(1)
     settings = TrainingSettings(epochs=1, batch_size=32)
     made = train(minima[:64], species="Au", settings=settings, families=False)
+    with torch.no_grad():  # CVs spread over some units, as those of a well trained chart do
+        cvs = torch.from_numpy(made.transform(minima))
+        mean, spread = cvs.mean(dim=0), cvs.std(dim=0)
+        made.model.embed_linear.weight /= spread[:, None]
+        made.model.embed_linear.bias.sub_(mean).div_(spread)
     torch.set_num_threads(threads)
     centre = tuple(made.transform(minima[0])[0].astype(float).tolist())
     return made.with_families(Families((Family(0, centre, 128, name="a twin"),), 1.0, 10))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nanochart.bias.exports.function import ChartFunction, traced
+from nanochart.bias.exports.function import ChartFunction, exported, traced
 from nanochart.bias.exports.subject import subject_of
 from nanochart.descriptor.rdf import RadialBasis
 from nanochart.errors import NanochartError
@@ -67,6 +67,9 @@ def test_any_encoder_will_do(mlp_chart, chart, structures):
         expected = mlp_chart.model.encode(torch.from_numpy(scaled).float())
     for one, cvs in zip(structures, expected, strict=True):
         np.testing.assert_allclose(jacobian(function, one)[0], cvs, rtol=1e-4, atol=1e-4)
+    slopes = jacobian(function, structures[0])[1]
+    for graph in (traced(function), exported(function).module()):
+        np.testing.assert_allclose(jacobian(graph, structures[0])[1], slopes, rtol=0, atol=1e-12)
     # The decoder is not needed, and stays behind; the chart's own network is left as it was.
     assert not any("decoder" in name for name, _ in function.named_parameters())
     assert mlp_chart.model.decoder.weight.dtype == torch.float32

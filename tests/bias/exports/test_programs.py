@@ -145,14 +145,14 @@ import openmm
 from openmm import app, unit
 from chart_openmm import bias_force, cv_force
 
-def context_of(*added, others=0):
+def context_of(*added, others=0, on="Reference"):
     system = openmm.System()
     for _ in range(90 + others):
         system.addParticle(196.97)
     for group, force in enumerate(added):
         force.setForceGroup(group)
         system.addForce(force)
-    platform = openmm.Platform.getPlatformByName("Reference")  # double precision
+    platform = openmm.Platform.getPlatformByName(on)  # Reference: double precision
     return openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
 
 context = context_of(bias_force(bias), *(cv_force(k) for k in range(3)))
@@ -165,6 +165,10 @@ for one in structures:
     cvs.append(values[1:])
     forces.append(states[0].getForces(asNumpy=True).value_in_unit(
         unit.kilojoule_per_mole / unit.angstrom))
+context = context_of(bias_force(bias), on="CPU")
+context.setPositions(structures[0] * unit.angstrom)
+single = context.getState(forces=True).getForces(asNumpy=True).value_in_unit(
+    unit.kilojoule_per_mole / unit.angstrom)
 # A cluster among other particles; and through a file.
 text = openmm.XmlSerializer.serialize(bias_force(bias, particles=range(2, 92)))
 context = context_of(openmm.XmlSerializer.deserialize(text), others=2)
@@ -185,7 +189,7 @@ simulation = app.Simulation(topology, system, openmm.VerletIntegrator(0.001),
                             openmm.Platform.getPlatformByName("Reference"))
 simulation.context.setPositions(structures[0] * unit.angstrom)
 meta.step(simulation, 4)
-np.savez("out.npz", cvs=cvs, energies=energies, forces=forces, part=part,
+np.savez("out.npz", cvs=cvs, energies=energies, forces=forces, part=part, single=single,
          at=meta.getCollectiveVariables(simulation),
          free=meta.getFreeEnergy().value_in_unit(unit.kilojoule_per_mole))
 context = context_of(bias_force(bias), others=1)
@@ -206,6 +210,7 @@ except Exception as error:
     np.testing.assert_allclose(found["cvs"], expected[0], rtol=0, atol=1e-6)
     np.testing.assert_allclose(found["energies"], forces[0], rtol=0, atol=1e-6)
     np.testing.assert_allclose(found["forces"], forces[1], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found["single"], forces[1][0], rtol=0, atol=1e-4)
     np.testing.assert_allclose(found["part"][2:], forces[1][0], rtol=0, atol=1e-6)
     np.testing.assert_array_equal(found["part"][:2], 0.0)
     np.testing.assert_allclose(found["at"], expected[0][0][:1], rtol=0, atol=1e-2)
