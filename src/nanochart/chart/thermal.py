@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,18 @@ def train_thermal(
         ),
         error_quantiles={},
         mode=THERMAL,
-        provenance={"quenched": chart.provenance, **(provenance or {})},
+        provenance={
+            **(provenance or {}),
+            "quenched": chart.provenance,
+            "training": {
+                "settings": asdict(settings),
+                "n_training": len(parts[0]),
+                "n_validation": len(parts[1]),
+                "best_epoch": training.best_epoch,
+                "best_loss": training.best_loss,
+                "validation_r2": training.validation_r2,
+            },
+        },
     )
     return ThermalTraining(thermal, training)
 

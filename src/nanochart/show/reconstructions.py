@@ -55,6 +55,6 @@ def reconstruction_figure(
             )
             axis.tick_params(labelsize=7)
         axes[-1][column].set_xlabel("distance / Å", fontsize=8)
-    axes[0][0].legend(fontsize=7, loc="lower right", frameon=False)
+    axes[0][0].legend(fontsize=7, loc="center right", frameon=False)
     figure.supylabel("density / Å⁻¹", fontsize=8)
     return figure
