@@ -71,13 +71,13 @@ class DistillationSettings:
         Of the split, the first weights, the displacements and the order.
     """
 
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[int, ...] = (128, 128)
     epochs: int = 200
-    batch_size: int = 128
+    batch_size: int = 256
     learning_rate: float = 3e-3
     slope_weight: float = 0.1
     shaken: float = 0.15
-    copies: int = 2
+    copies: int = 1
     held_out: float = 0.2
     seed: int = 0
 

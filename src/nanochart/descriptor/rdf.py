@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 
 from nanochart.descriptor.basis import (
     BANDWIDTH,
-    KNOTS_PER_STEP,
     PAPER_GRID,
     REDUCED_BANDWIDTH,
     REDUCED_GRID,
@@ -286,7 +285,7 @@ def _densities(
             basis.knot_start * basis.length,
             basis.knot_step * basis.length,
             basis.kernel,
-            KNOTS_PER_STEP,
+            basis.knots_per_step,
             density[rows],
         )
 

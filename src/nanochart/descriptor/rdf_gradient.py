@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.descriptor.basis import KNOTS_PER_STEP, RadialBasis
+from nanochart.descriptor.basis import RadialBasis
 from nanochart.descriptor.cell import no_cells
 from nanochart.descriptor.pair_force import fill_gradient, fill_slopes
 from nanochart.descriptor.spreading import fill_density
@@ -56,7 +56,7 @@ class RdfAndGradient:
             *self._open,
             *self._knots,
             self._kernel,
-            KNOTS_PER_STEP,
+            self.basis.knots_per_step,
             density,
         )
         only: NDArray[np.float64] = density[0, 0]
@@ -79,7 +79,7 @@ class RdfAndGradient:
         ndarray of float64, shape (n_sets, n_atoms, 3)
         """
         slopes = np.empty((len(weights), self.basis.n_knots + 2, 4))
-        fill_slopes(weights, self._kernel, KNOTS_PER_STEP, self._factor, slopes)
+        fill_slopes(weights, self._kernel, self.basis.knots_per_step, self._factor, slopes)
         gradient = np.empty((len(weights), self.n_atoms, 3))
         fill_gradient(positions, slopes, *self._knots, gradient)
         return gradient
