@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def make_chart(positions: np.ndarray) -> Chart:
     torch.manual_seed(0)
     hidden = DistillationSettings().hidden
     sizes = [basis.n_bins, *hidden, 3]
-    layers = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
     return Chart(
         model=Autoencoder(basis.n_bins).eval(),
         scaling=MinMaxScaling.fit(rdf_of_positions(positions, basis)),

@@ -191,7 +191,10 @@ def _spread(
 
 @intrinsic
 def _add_powers(
-    _typing_context: Any, sums: Any, row: Any, t: Any
+    _context: Any,
+    sums: Any,
+    row: Any,
+    t: Any,  # noqa: ARG001
 ) -> tuple[types.Signature, Callable[..., Any]]:
     """Add 1, t, t², t³ to a row of ``sums`` (…, 4): one addition of four numbers.
 
