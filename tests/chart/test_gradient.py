@@ -11,6 +11,7 @@ import torch
 from ase import Atoms
 from torch import nn
 
+from nanochart.chart.compact import CompactAutoencoder
 from nanochart.chart.dense import DenseEncoder
 from nanochart.chart.gradient import silu_layers
 from nanochart.descriptor.rdf_torch import TorchRdf
@@ -35,11 +36,14 @@ class Smooth(nn.Module):
 
 @pytest.fixture(scope="module")
 def charts(chart):
-    """Charts of the same RDF with the paper's network, with layers of SiLU, with something else."""
+    """Charts of the same RDF with the networks there are, and with others."""
     torch.manual_seed(0)
     n_bins = chart.basis.n_bins
+    compact = CompactAutoencoder(n_bins)
+    compact.fit_to(torch.rand(50, n_bins))
     return {
         "paper": chart,
+        "compact": replace(chart, model=compact.eval()),
         "silu": replace(chart, model=Smooth(n_bins).eval()),
         "other": replace(chart, model=Smooth(n_bins, twist=True).eval()),
     }
@@ -56,7 +60,7 @@ def dense_autograd(chart, positions):
     return cvs.detach().numpy(), torch.stack(each, dim=1).numpy()
 
 
-@pytest.mark.parametrize("network", ["paper", "silu", "other"])
+@pytest.mark.parametrize("network", ["paper", "compact", "silu", "other"])
 def test_equals_dense_autograd(charts, structures, network):
     chart, some = charts[network], structures[:4]
     cvs, jacobian = chart.jacobian(some, precision="float64")
@@ -72,7 +76,7 @@ def test_equals_dense_autograd(charts, structures, network):
     np.testing.assert_allclose(chart.jacobian(some)[0], chart.transform(some), atol=1e-4)
 
 
-@pytest.mark.parametrize("network", ["paper", "silu", "other"])
+@pytest.mark.parametrize("network", ["paper", "compact", "silu", "other"])
 def test_vjp_is_a_product_with_the_jacobian(charts, structures, network):
     chart, some = charts[network], structures[:4]
     weights = np.random.default_rng(0).normal(size=(4, 3))
@@ -220,6 +224,7 @@ def test_an_overflow_is_told(chart, structures):
 
 def test_only_layers_with_silu_are_taken_for_such(charts):
     assert silu_layers(charts["silu"].model) is not None
+    assert silu_layers(charts["compact"].model) is not None
     assert silu_layers(charts["other"].model) is None  # encode does something else as well
     assert silu_layers(charts["paper"].model) is None
 

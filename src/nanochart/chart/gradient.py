@@ -244,8 +244,9 @@ def evaluator_of(model: Any, precision: Precision, threads: int) -> Evaluator:
 def silu_layers(model: Any) -> tuple[list[NDArray[Any]], list[NDArray[Any]]] | None:
     """Return weights and biases of a network whose encoder is linear layers with SiLU between them.
 
-    None of any other. The layers are looked for in ``model.encoder``; that ``model.encode`` does
-    what they do, and nothing else, is tried on one input.
+    None of any other. The layers are looked for in ``model.encoder``, the ``centre`` and ``spread``
+    by which inputs are shifted and divided in the model, too (the first layer takes them in). That
+    ``model.encode`` does this, and nothing else, is tried on one input.
     """
     module = getattr(model, "encoder", None)
     if not isinstance(module, nn.Sequential):
@@ -257,8 +258,12 @@ def silu_layers(model: Any) -> tuple[list[NDArray[Any]], list[NDArray[Any]]] | N
     for layer in linear:
         if not isinstance(layer, nn.Linear) or layer.bias is None:
             return None
-        weights.append(layer.weight.detach().cpu().numpy())
-        biases.append(layer.bias.detach().cpu().numpy())
+        weights.append(layer.weight.detach().double().cpu().numpy())
+        biases.append(layer.bias.detach().double().cpu().numpy())
+    weights[0] = weights[0] / float(getattr(model, "spread", 1.0))
+    biases[0] = biases[0] - weights[0] @ np.broadcast_to(
+        getattr(model, "centre", 0.0), weights[0].shape[1]
+    )
     some = np.linspace(0.0, 1.0, weights[0].shape[1])
     with torch.no_grad():
         theirs = model.encode(torch.tensor(some[None], dtype=torch.float32))[0].numpy()
