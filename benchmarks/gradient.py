@@ -42,7 +42,7 @@ from nanochart.descriptor.rdf_torch import TorchRdf
 from nanochart.descriptor.scaling import MinMaxScaling
 
 RESULTS = Path(__file__).parent / "results" / "gradient.json"
-ROUNDS, CALLS, CALLS_OF_SLOW = 12, 10, 1
+ROUNDS, CALLS, CALLS_OF_SLOW = 8, 10, 1
 
 
 def make_chart(positions: np.ndarray) -> Chart:

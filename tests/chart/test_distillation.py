@@ -17,6 +17,8 @@ from nanochart.chart.dense import DenseEncoder
 from nanochart.chart.distillation import DistillationSettings, distill
 from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.errors import NanochartError
+from nanochart.sampling.lammps import BOLTZMANN, Engine
+from nanochart.sampling.rgl import rgl
 from nanochart.workflow.distill import distill_files
 
 QUICK = DistillationSettings(hidden=(24,), epochs=60, batch_size=32, learning_rate=1e-2)
@@ -195,3 +197,35 @@ def test_the_verb_s_work_on_files(chart, structures, tmp_path):
     assert result["structures"] == 120
     assert len(result["r2_minima"]) == 3
     assert load_chart(tmp_path / "out").distilled.settings["hidden"] == [24]
+
+
+def test_energy_is_conserved_under_a_bias(chart, structures, taught):
+    _, encoder, _ = taught
+    gradient = replace(chart, distilled=encoder).gradient(encoder="distilled")
+    gradient.n_cvs = 2  # of this teacher; the chart's network has 3
+    engine = Engine(rgl("Au"), 12, timestep=2.0)
+    start = engine.quench(structures[0]).positions
+    aim = gradient.vjp(start, [1.0, 0.0])[0][0] + 0.3
+
+    def bias(positions):
+        cvs, slope = gradient.vjp(positions, [1.0, 0.0])
+        return 5.0 * (cvs[0] - aim) ** 2, -10.0 * (cvs[0] - aim) * slope
+
+    velocities = engine.thermal_velocities(200.0, np.random.default_rng(0))
+    spreads = []
+    for external in (None, bias):
+        run = engine.trajectory(
+            start,
+            velocities,
+            temperature=200.0,
+            n_frames=100,
+            steps_per_frame=5,
+            damping=None,
+            seed=1,
+            external=external,
+        )
+        total = run.energies + 1.5 * 12 * BOLTZMANN * run.temperatures
+        spreads.append(total[20:].std())
+        moved = run.energies.std()
+    assert spreads[1] < 0.05 * moved
+    assert spreads[1] < 5.0 * spreads[0]

@@ -191,19 +191,16 @@ def _spread(
 
 @intrinsic
 def _add_powers(
-    _context: Any,
-    sums: Any,
-    row: Any,
-    t: Any,  # noqa: ARG001
+    _typing: Any, sums: Any, row: Any, share: Any
 ) -> tuple[types.Signature, Callable[..., Any]]:
-    """Add 1, t, t², t³ to a row of ``sums`` (…, 4): one addition of four numbers.
+    """Add 1, t, t², t³ to a row of ``sums`` (…, 4), t the share: one addition of four numbers.
 
     Written in LLVM's terms, because numba does not put additions of neighbours together: four
-    single ones take twice the time. ``row`` is not checked.
+    single ones take twice the time. The row is not checked.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        table, row, t = arguments
+        table, line, t = arguments
         number, index = ir.DoubleType(), ir.IntType(32)
         four = ir.VectorType(number, 4)
 
@@ -219,13 +216,13 @@ def _add_powers(
         powers = builder.fmul(powers, lanes(ones, every, 0, 1, 2, 7))
         data = context.make_array(signature.args[0])(context, builder, table).data
         wide = ir.IntType(64)
-        place = builder.gep(data, [builder.mul(builder.zext(row, wide), wide(4))])
+        place = builder.gep(data, [builder.mul(builder.zext(line, wide), wide(4))])
         place = builder.bitcast(place, four.as_pointer())
         # Rows begin at any multiple of 8 bytes.
         builder.store(builder.fadd(builder.load(place, align=8), powers), place, align=8)
         return context.get_dummy_value()
 
-    return types.void(sums, types.uint32, types.float64), generate
+    return types.void(sums, row, share), generate
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
