@@ -30,12 +30,12 @@ OLD_CHART = Path(__file__).parent / "chart-version-1.safetensors.xz"
 class Smooth(nn.Module):
     """A teacher without kinks."""
 
-    n_cvs = 2
+    n_cvs = 3
 
     def __init__(self, n_bins):
         super().__init__()
         torch.manual_seed(0)
-        self.layers = nn.Sequential(nn.Linear(n_bins, 8), nn.Tanh(), nn.Linear(8, 2))
+        self.layers = nn.Sequential(nn.Linear(n_bins, 8), nn.Tanh(), nn.Linear(8, 3))
 
     def encode(self, x):
         return 10.0 + self.layers(x)
@@ -202,13 +202,12 @@ def test_the_verb_s_work_on_files(chart, structures, tmp_path):
 def test_energy_is_conserved_under_a_bias(chart, structures, taught):
     _, encoder, _ = taught
     gradient = replace(chart, distilled=encoder).gradient(encoder="distilled")
-    gradient.n_cvs = 2  # of this teacher; the chart's network has 3
     engine = Engine(rgl("Au"), 12, timestep=2.0)
     start = engine.quench(structures[0]).positions
-    aim = gradient.vjp(start, [1.0, 0.0])[0][0] + 0.3
+    aim = gradient.vjp(start, [1.0, 0.0, 0.0])[0][0] + 0.3
 
     def bias(positions):
-        cvs, slope = gradient.vjp(positions, [1.0, 0.0])
+        cvs, slope = gradient.vjp(positions, [1.0, 0.0, 0.0])
         return 5.0 * (cvs[0] - aim) ** 2, -10.0 * (cvs[0] - aim) * slope
 
     velocities = engine.thermal_velocities(200.0, np.random.default_rng(0))

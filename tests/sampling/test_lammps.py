@@ -320,7 +320,7 @@ def test_an_error_in_an_external_force_ends_the_run_and_is_told() -> None:
     engine = Engine(GOLD, 13)
     start = engine.quench(icosahedron(GOLD)).positions
 
-    def refuses(positions: np.ndarray) -> tuple[float, np.ndarray]:
+    def refuses(_: np.ndarray) -> tuple[float, np.ndarray]:
         raise NanochartError("the bias does not know this structure")
 
     options = {"temperature": 300.0, "n_frames": 5, "steps_per_frame": 5, "damping": None}

@@ -112,9 +112,9 @@ class ChartGradient:
         """
         sets = np.array(weights, dtype=np.float64, ndmin=2)
         if sets.shape != (1, self.n_cvs) or not np.isfinite(sets).all():
+            found = "NaN or inf among them" if sets.shape == (1, self.n_cvs) else f"{sets.size}"
             raise NanochartError(
-                f"gradient: expected {self.n_cvs} finite weights, one a CV, got "
-                f"{np.array(weights)!r:.200}"
+                f"gradient: expected {self.n_cvs} finite weights, one a CV, got {found}"
             )
         cvs, gradients = self._pull_back(positions, sets)
         return cvs, gradients[0]
