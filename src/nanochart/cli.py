@@ -167,9 +167,13 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="chart to write")] = Path(
         "chart.safetensors"
     ),
+    network: Annotated[str, typer.Option(help="paper, or compact: smooth and cheap")] = "paper",
     epochs: Annotated[int, typer.Option(help="passes over the training set")] = 100,
     batch_size: Annotated[int, typer.Option(help="structures a step")] = 128,
     seed: Annotated[int, typer.Option(help="of split, weights and batches")] = 0,
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="train on minima as often as they come")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU if there is one")
     ] = "auto",
@@ -183,14 +187,15 @@ def train(
 ) -> None:
     """Train a chart on quenched structures; of a run folder, do its training.
 
-    Duplicates are dropped by class and energy only in runs: give files without them. The training
-    resumes from `OUTPUT.checkpoint` after a kill.
+    Of files, each minimum counts once: the same RDF is the same minimum (runs go by energy and
+    class). The training resumes from `OUTPUT.checkpoint` after a kill.
 
     Examples: `nanochart train minima.extxyz -o au90.safetensors`, on two GPUs
     `torchrun --nproc-per-node 2 -m nanochart train minima.extxyz`
     """
     if _is_run(files):
         _refuse_options(species, skip_bad, epochs != 100, batch_size != 128, seed != 0)
+        _refuse_options(network != "paper", keep_duplicates)
         _refuse_options(device != "auto", csv, tensorboard)
         _do_stages(files[0] / "run.toml", files[0], until="train", as_json=as_json)
         return
@@ -200,9 +205,11 @@ def train(
         result = train_files(
             files,
             output,
+            network=network,
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,
+            keep_duplicates=keep_duplicates,
             device=device,
             log=csv,
             tensorboard=tensorboard,
@@ -390,6 +397,118 @@ def compare(
 
 
 @app.command()
+def scan(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write")] = Path("scan"),
+    dims: Annotated[str, typer.Option(help="numbers of CVs: 1-8, or 1,2,3")] = "1-8",
+    network: Annotated[str, typer.Option(help="paper, or compact: smooth and cheap")] = "paper",
+    epochs: Annotated[int, typer.Option(help="passes over the training set")] = 100,
+    seed: Annotated[int, typer.Option(help="of split, weights and batches")] = 0,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU if there is one")
+    ] = "auto",
+    species: Species = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Scan the number of CVs: the loss of a network for each, beside linear PCA, and the elbow.
+
+    The paper's network takes hours a number on a CPU, the compact one minutes. A scan that was
+    cut off goes on. Writes `scan.csv` and `scan.json`.
+
+    Example: `nanochart scan au147 --network compact -o au147-scan`
+    """
+    from nanochart.chart.protocol import TrainingSettings
+    from nanochart.workflow.scan import scan as scan_files
+
+    with progress_of("scan") as progress:
+        result = scan_files(
+            files,
+            output,
+            n_cvs=_numbers(dims),
+            settings=TrainingSettings.of(network, epochs=epochs, seed=seed),
+            device=device,
+            species=species,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    if as_json:
+        print(json.dumps({"elbow": result.elbow, "scan": result.rows}))
+        return
+    print_table(
+        "the best validation loss, and that of as many principal components",
+        ("CVs", "loss", "R²", "PCA", "epoch", ""),
+        [
+            (
+                row["n_cvs"],
+                f"{row['loss']:.5f}",
+                f"{row['r2']:.3f}",
+                f"{row['pca_loss']:.5f}",
+                row["best_epoch"] + 1,
+                "elbow" if row["n_cvs"] == result.elbow else "",
+            )
+            for row in result.rows
+        ],
+    )
+
+
+@app.command()
+def thermal(
+    folder: Annotated[Path, typer.Argument(help="run folder, with hot snapshots and a chart")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="chart to write")] = Path(
+        "thermal.safetensors"
+    ),
+    chart: Annotated[
+        Path | None, typer.Option(help="chart of the minima; default: the run's")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="passes over the training pairs")] = 100,
+    seed: Annotated[int, typer.Option(help="of weights and batches")] = 0,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU if there is one")
+    ] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Make a thermal chart: it puts hot configurations where the minima they quench to lie.
+
+    Trained on a run's snapshots and their minima, judged on blocks of time that were held out:
+    how often a hot structure lands in its minimum's family, beside the chart of minima. Above
+    melting that means little.
+
+    Example: `nanochart thermal au147 -o au147-thermal.safetensors`
+    """
+    from nanochart.chart.protocol import TrainingSettings
+    from nanochart.workflow.thermal import make_thermal_chart
+
+    with progress_of("thermal") as progress:
+        result = make_thermal_chart(
+            folder,
+            output,
+            chart_path=chart,
+            settings=TrainingSettings.of("compact", epochs=epochs, seed=seed),
+            device=device,
+            progress=progress,
+        )
+    columns = zip(
+        result.thermal.group.tolist(),
+        result.thermal.n.tolist(),
+        result.thermal.same_family.tolist(),
+        result.quenched_only.same_family.tolist(),
+        strict=True,
+    )
+    if as_json:
+        names = ("temperature", "n", "thermal", "quenched_chart")
+        rows = [dict(zip(names, row, strict=True)) for row in columns]
+        print(json.dumps({**result.summary, "temperatures": rows}))
+        return
+    print_table(
+        "held-out hot structures in the family of their minimum",
+        ("T / K", "structures", "this chart, %", "the chart of minima, %"),
+        [(f"{t:g}", n, f"{100 * ours:.0f}", f"{100 * other:.0f}") for t, n, ours, other in columns],
+    )
+    _print_summary(result.summary, as_json)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="run folder")], as_json: Json = False
 ) -> None:
@@ -574,6 +693,18 @@ def _do_stages(
     }
     if show:
         print(json.dumps(result) if as_json else page)
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the numbers that "1-4" or "1,2,5" stands for."""
+    found: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            found += range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise NanochartError(f"{text!r}: are no numbers; give 1-8, or 1,2,3") from None
+    return found
 
 
 def _cutoff(text: str | None) -> float | str | None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, rdf_of_positions
 from nanochart.errors import NanochartError
-from nanochart.structure.duplicates import ENERGY_TOLERANCE, unique_indices
+from nanochart.structure.duplicates import ENERGY_TOLERANCE, unique_by_rdf, unique_indices
 
 
 def plain_unique(energies, classes, tolerance):
@@ -96,3 +97,48 @@ def test_bad_input_is_an_error():
     for tolerance in (0.0, -1.0, np.nan):
         with pytest.raises(NanochartError, match="positive"):
             unique_indices([0.0], [0], tolerance=tolerance)
+
+
+def plain_groups(rdf, step, tolerance):
+    """Return whether each pair of rows is closer than the tolerance."""
+    difference = rdf[:, None] - rdf[None]
+    return np.sqrt((difference**2).sum(axis=2) * step) < tolerance
+
+
+@given(seed=st.integers(0, 2**31), n=st.integers(1, 60), tolerance=st.sampled_from([0.02, 0.2, 1]))
+def test_rdf_groups_keep_their_promises(seed, n, tolerance):
+    rng = np.random.default_rng(seed)
+    rdf = rng.integers(0, 3, (n, 4)) * 0.3 + rng.normal(0, 0.01, (n, 4))
+    kept, representative = unique_by_rdf(rdf, step=0.05, tolerance=tolerance)
+    same = plain_groups(rdf, 0.05, tolerance)
+    near = plain_groups(rdf, 0.05, 2 * tolerance * (1 + 1e-9))
+    assert list(kept) == sorted(set(representative))
+    for row, own in enumerate(representative):
+        assert own <= row  # the first of a group stands for it
+        assert representative[own] == own
+        assert near[row, own]
+    # whatever is like nothing else is kept
+    assert set(np.flatnonzero(same.sum(axis=1) == 1)) <= set(kept)
+
+
+def test_turned_and_shaken_copies_are_one_structure():
+    rng = np.random.default_rng(3)
+    different = rng.uniform(-5, 5, (40, 20, 3))
+    turned = []
+    for one in different:
+        rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        turned.append(rng.permutation(one @ rotation.T) + rng.normal(0, 1e-5, one.shape))
+    rdf = rdf_of_positions(np.concatenate([different, turned]), RadialBasis())
+    kept, representative = unique_by_rdf(rdf, step=PAPER_GRID.step)
+    np.testing.assert_array_equal(kept, np.arange(40))
+    np.testing.assert_array_equal(representative, np.tile(np.arange(40), 2))
+
+
+def test_rdfs_that_cannot_be_compared():
+    kept, representative = unique_by_rdf(np.zeros((0, 5)), step=0.05)
+    assert len(kept) == len(representative) == 0
+    for rdf, tolerance in ((np.zeros(5), 1e-3), (np.full((3, 5), np.nan), 1e-3)):
+        with pytest.raises(NanochartError, match="finite numbers"):
+            unique_by_rdf(rdf, step=0.05, tolerance=tolerance)
+    with pytest.raises(NanochartError, match="positive"):
+        unique_by_rdf(np.zeros((3, 5)), step=0.05, tolerance=0.0)

@@ -22,7 +22,7 @@ from nanochart.chart.families import Families, find_families
 from nanochart.chart.gradient import ChartGradient, EncoderName, Precision, over_structures
 from nanochart.chart.judgement import encode, reconstruct
 from nanochart.chart.network import Network
-from nanochart.chart.networks import build_network
+from nanochart.chart.networks import described, from_description
 from nanochart.chart.sealed import read_sealed, write_sealed
 from nanochart.chart.training import Training, TrainingSettings, train_autoencoder
 from nanochart.descriptor.rdf import (
@@ -44,6 +44,9 @@ T = TypeVar("T")
 
 FORMAT_VERSION = 1
 
+#: The modes of a chart: what it takes.
+QUENCHED, THERMAL = "quenched", "thermal"
+
 #: Structures taken through RDF and network at once, so that memory stays flat.
 BLOCK = 1024
 
@@ -63,7 +66,8 @@ class ChartPoints:
     cvs : ndarray of float32, shape (n_structures, n_cvs)
         The collective variables.
     errors : ndarray, shape (n_structures,)
-        Mean squared reconstruction error in scaled units.
+        Mean squared reconstruction error in scaled units; NaN on a thermal chart, where what it
+        should be reconstructed to is not known.
     inside : ndarray of bool, shape (n_structures,)
         Whether the chart knows such structures (`nanochart.chart.domain`).
     families : ndarray of int16, shape (n_structures,)
@@ -96,7 +100,8 @@ class Chart:
         Quantiles (`ERROR_QUANTILES`) of the reconstruction error, for the ``"train"`` and the
         ``"validation"`` structures.
     mode
-        ``"quenched"``: the chart knows local minima, not thermal configurations.
+        ``"quenched"``: the chart knows local minima, not thermal configurations; ``"thermal"``:
+        it puts thermal configurations where their minima are (`nanochart.chart.thermal`).
     families
         Found on it, if they were.
     provenance
@@ -115,7 +120,7 @@ class Chart:
     n_atoms: int
     domain: Domain
     error_quantiles: dict[str, list[float]]
-    mode: str = "quenched"
+    mode: str = QUENCHED
     families: Families | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     distilled: DistilledEncoder | None = None
@@ -133,7 +138,6 @@ class Chart:
         n_atoms: int,
         grid: RdfGrid = PAPER_GRID,
         bandwidth: float = BANDWIDTH,
-        mode: str = "quenched",
         provenance: dict[str, Any] | None = None,
     ) -> Chart:
         """Return the chart of a finished training, without families yet.
@@ -144,7 +148,7 @@ class Chart:
             What `train_autoencoder` returned.
         inputs : ndarray, shape (n_structures, n_bins)
             What it was trained on.
-        scaling, window, species, n_atoms, grid, bandwidth, mode, provenance
+        scaling, window, species, n_atoms, grid, bandwidth, provenance
             As of `Chart`.
         """
         _, errors = reconstruct(training.model, inputs)
@@ -162,7 +166,6 @@ class Chart:
                 part: np.quantile(errors[rows], ERROR_QUANTILES).tolist()
                 for part, rows in parts.items()
             },
-            mode=mode,
             provenance=dict(provenance or {}),
         )
 
@@ -322,7 +325,10 @@ class Chart:
     def evaluate_rdf(self, rdf: NDArray[np.float64]) -> ChartPoints:
         """Return what `evaluate` does, of unscaled RDFs, (n_structures, n_bins of the window)."""
         scaled = self.scaling.transform(rdf)
-        cvs, errors = reconstruct(self.model, scaled)
+        if self.mode == THERMAL:
+            cvs, errors = encode(self.model, scaled), np.full(len(scaled), np.nan)
+        else:
+            cvs, errors = reconstruct(self.model, scaled)
         inside = self.domain.contains(rdf, scaled, errors, self.grid)
         families = np.full(len(cvs), -1, dtype=np.int16)
         if self.families is not None:
@@ -348,11 +354,7 @@ class Chart:
         metadata = {
             "format_version": FORMAT_VERSION,
             "mode": self.mode,
-            "network": {
-                "kind": self.model.kind,
-                "n_bins": self.model.n_bins,
-                "n_cvs": self.model.n_cvs,
-            },
+            "network": described(self.model),
             "rdf": {
                 "grid": asdict(self.grid),
                 "bandwidth": self.bandwidth,
@@ -404,8 +406,7 @@ def load_chart(path: str | os.PathLike[str]) -> Chart:
 
 def _assembled(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Chart:
     """Return the chart that `Chart.save` took apart."""
-    # Charts from before there were others have the paper's network.
-    model = build_network(**{"kind": "paper", **metadata["network"]})
+    model = from_description(metadata["network"])
     model.load_state_dict({k: tensors[f"model.{k}"] for k in model.state_dict()})
     rdf, families = metadata["rdf"], metadata["families"]
     return Chart(
@@ -425,6 +426,19 @@ def _assembled(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Ch
         provenance=metadata["provenance"],
         distilled=DistilledEncoder.from_parts(tensors, metadata.get("distilled")),
     )
+
+
+def window_of(
+    positions: NDArray[np.float64],
+    species: str,
+    *,
+    grid: RdfGrid = PAPER_GRID,
+    bandwidth: float = BANDWIDTH,
+) -> Window:
+    """Return the window for a cluster: the paper's, or for others by a sample of its structures."""
+    every = -(-len(positions) // WINDOW_SAMPLE)
+    sample = rdf_of_positions(positions[::every], RadialBasis(grid, bandwidth))
+    return window_for(species, positions.shape[1], sample, grid=grid)
 
 
 def train(
@@ -473,9 +487,7 @@ def train(
     if symbol is None:
         raise NanochartError("training: the element of bare positions is unknown; give species=")
     if window is None:
-        every = -(-len(positions) // WINDOW_SAMPLE)
-        sample = rdf_of_positions(positions[::every], RadialBasis(grid, bandwidth))
-        window = window_for(symbol, positions.shape[1], sample, grid=grid)
+        window = window_of(positions, symbol, grid=grid, bandwidth=bandwidth)
     rdf = rdf_of_positions(positions, RadialBasis(grid, bandwidth, window), threads=threads)
     scaling = MinMaxScaling.fit(rdf)
     inputs = scaling.transform(rdf).astype(np.float32)

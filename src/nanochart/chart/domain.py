@@ -33,7 +33,8 @@ class Domain:
     Parameters
     ----------
     largest_error
-        Of the mean squared reconstruction error, in scaled units.
+        Of the mean squared reconstruction error, in scaled units; the largest number if it says
+        nothing.
     largest_outside
         Of the share of pairs beyond the window: one pair more than in any training structure.
     margin
@@ -85,10 +86,11 @@ class Domain:
         rdf, scaled : ndarray, shape (n_structures, n_bins of the window)
             Densities in Å⁻¹ and scaled.
         errors : ndarray, shape (n_structures,)
-            Reconstruction errors.
+            Reconstruction errors; NaN where they are not known.
         grid
             Of the RDF.
         """
         near = (scaled >= -self.margin).all(axis=1) & (scaled <= 1.0 + self.margin).all(axis=1)
         seen = density_outside(rdf, grid) <= self.largest_outside
-        return np.asarray(near & seen & (errors <= self.largest_error), dtype=np.bool_)
+        near &= ~(errors > self.largest_error)  # an error that is not known shuts nothing out
+        return np.asarray(near & seen, dtype=np.bool_)

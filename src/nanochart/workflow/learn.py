@@ -19,6 +19,7 @@ from nanochart.chart.training import TrainingSettings, train_autoencoder
 from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.files import write_text
+from nanochart.landscape import Group
 from nanochart.parallel import available_cores
 from nanochart.progress import Progress
 from nanochart.structure.description import describe_positions
@@ -41,9 +42,7 @@ def training_summary_path(run: Run) -> Path:
 def train(run: Run, progress: Progress) -> None:
     """Train the autoencoder on the unique structures, from its last checkpoint if there is one."""
     unique = run.landscape["unique"]
-    rdf = unique.read("rdf").astype(np.float64)  # (n_unique, n_bins)
-    scaling = MinMaxScaling.fit(rdf)
-    inputs = scaling.transform(rdf).astype(np.float32)
+    inputs, scaling = inputs_of(unique)
     settings = settings_of(run.file)
     training = train_autoencoder(
         inputs,
@@ -82,6 +81,13 @@ def train(run: Run, progress: Progress) -> None:
     write_text(
         training_summary_path(run), json.dumps({**summary, "history": history}, indent=1) + "\n"
     )
+
+
+def inputs_of(unique: Group) -> tuple[NDArray[np.float32], MinMaxScaling]:
+    """Return the RDFs of unique minima as a network sees them, (n, n_bins), and their scaling."""
+    rdf = unique.read("rdf").astype(np.float64)
+    scaling = MinMaxScaling.fit(rdf)
+    return scaling.transform(rdf).astype(np.float32), scaling
 
 
 def settings_of(file: RunFile) -> TrainingSettings:

@@ -91,9 +91,11 @@ def train_files(
     files: Sequence[Path],
     output: Path,
     *,
+    network: str,
     epochs: int,
     batch_size: int,
     seed: int,
+    keep_duplicates: bool,
     device: str,
     log: Path | None,
     tensorboard: Path | None,
@@ -101,20 +103,27 @@ def train_files(
     skip_bad: bool,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Train a chart on the structures of some files."""
+    """Train a chart on the structures of some files, each minimum once."""
     from nanochart.chart.chart import train
     from nanochart.chart.training import TrainingSettings
+    from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, rdf_of_positions
+    from nanochart.structure.duplicates import unique_by_rdf
 
     for path in (output, log):
         if path is not None:
             check_output(path)
     source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
     positions, symbol = source.all_positions()
+    n_structures = len(positions)
+    if not keep_duplicates:
+        # No energies are asked of a file: the same minimum has the same RDF.
+        rdf = rdf_of_positions(positions, RadialBasis(), threads=available_cores())
+        positions = positions[unique_by_rdf(rdf, step=PAPER_GRID.step)[0]]
     checkpoint = output.with_name(output.name + ".checkpoint")
     chart = train(
         positions,
         species=symbol,
-        settings=TrainingSettings(epochs=epochs, batch_size=batch_size, seed=seed),
+        settings=TrainingSettings.of(network, epochs=epochs, batch_size=batch_size, seed=seed),
         checkpoint=checkpoint,
         log=log,
         tensorboard=tensorboard,
@@ -124,7 +133,8 @@ def train_files(
     chart.save(output)
     checkpoint.unlink(missing_ok=True)
     return {
-        "structures": len(positions),
+        "structures": n_structures,
+        "trained_on": len(positions),
         "families": len(chart.families or ()),
         "skipped": source.skipped,
         "output": str(output),
