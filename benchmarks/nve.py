@@ -1,6 +1,6 @@
 """Is energy conserved under a bias on a CV? Through the distilled encoder, and through the paper's.
 
-    python benchmarks/nve.py CHART STRUCTURES.npz [--ps 50] [--timestep 5]
+    python benchmarks/nve.py CHART STRUCTURES.npz [--ps 50] [--timestep 5] [--precision ...]
 
 MD at constant energy of one gold cluster: RGL forces by LAMMPS and a harmonic bias on the first CV
 by ``fix external``, one spread of the CV away from where the run starts. The same start without a
@@ -35,10 +35,10 @@ DEPTH = 0.5  # eV, the bias at the start
 STEPS_PER_FRAME = 10
 RUNS = {
     "no bias": None,
-    "distilled, float64": ("distilled", "float64"),
     "distilled, float32": ("distilled", "float32"),
-    "trained, float64": ("trained", "float64"),
     "trained, float32": ("trained", "float32"),
+    "distilled, float64": ("distilled", "float64"),
+    "trained, float64": ("trained", "float64"),
 }
 
 
@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("structures", type=Path)
     parser.add_argument("--ps", type=float, default=50.0)
     parser.add_argument("--timestep", type=float, default=5.0)
+    parser.add_argument("--precision", nargs="+", default=["float32", "float64"])
     options = parser.parse_args()
     chart = load_chart(options.chart)
     with np.load(options.structures) as data:
@@ -108,7 +109,9 @@ def main() -> None:
     results = {}
     for name, way in RUNS.items():
         force, seen = None, []
-        if way is not None and way[0] == "distilled" and chart.distilled is None:
+        if way is not None and (
+            way[1] not in options.precision or (way[0] == "distilled" and chart.distilled is None)
+        ):
             continue
         if way is not None:
             here = chart.gradient(encoder=way[0], precision=way[1]).jacobian(start)[0][0]
@@ -119,7 +122,8 @@ def main() -> None:
         print(name, *(f"{key} {value:.4g}" for key, value in results[name].items()), sep="   ")
     record = {
         "command": f"python benchmarks/nve.py {options.chart.name} {options.structures.name} "
-        f"--ps {options.ps:g} --timestep {options.timestep:g}",
+        f"--ps {options.ps:g} --timestep {options.timestep:g} "
+        f"--precision {' '.join(options.precision)}",
         "atoms": chart.n_atoms,
         "start": f"row {lowest} of {options.structures.name}, its lowest in energy",
         "timestep, fs": options.timestep,

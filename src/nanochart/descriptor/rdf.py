@@ -12,7 +12,7 @@ something off (`density_outside`). In a periodic cell a pair counts once, with i
 
 The sum over Gaussians is a sum of cubic splines (`nanochart.descriptor.basis`), spread over knots
 (`nanochart.descriptor.spreading`; `nanochart.descriptor.rdf_torch` for GPUs). The result differs
-from the Gaussian sum by about 1e-6 of the peak and is twice continuously differentiable in the
+from the Gaussian sum by some 1e-6 of the peak and is twice continuously differentiable in the
 positions.
 """
 
