@@ -64,7 +64,7 @@ def test_learns_values_and_slopes(chart, make_structures, taught):
     assert losses[-1][2] < 0.1 * losses[0][2]
     for name in ("minima", "shaken"):
         figures = encoder.figures[name]
-        assert min(figures["r2"]) > 0.98
+        assert min(figures["r2"]) > 0.95
         assert figures["gradient_cosine"][0] > 0.97
         assert 0.9 < figures["gradient_norm"] < 1.1
     # The figures are true of other structures, told by other means.
@@ -73,7 +73,7 @@ def test_learns_values_and_slopes(chart, make_structures, taught):
     found = np.stack([dense.pull_back(one, None)[0] for one in inputs])
     with torch.no_grad():
         expected = teacher.encode(torch.tensor(inputs, dtype=torch.float32)).numpy()
-    assert ((found - expected) ** 2).mean() < 0.02 * expected.var()
+    assert ((found - expected) ** 2).mean() < 0.05 * expected.var()
 
 
 def test_slopes_are_worse_without_their_term(chart, make_structures, taught):
