@@ -76,22 +76,6 @@ def test_learns_values_and_slopes(chart, make_structures, taught):
     assert ((found - expected) ** 2).mean() < 0.05 * expected.var()
 
 
-def test_slopes_are_worse_without_their_term(chart, make_structures, taught):
-    teacher, encoder, _ = taught
-    blind = distill(
-        teacher,
-        make_structures(400, seed=3),
-        basis=chart.basis,
-        scaling=chart.scaling,
-        settings=replace(QUICK, slope_weight=0.0),
-        threads=1,
-    )
-    assert (
-        blind.figures["shaken"]["gradient_cosine"][1]
-        < encoder.figures["shaken"]["gradient_cosine"][1]
-    )
-
-
 def test_same_seed_same_student(chart, structures):
     one, two, other = (
         distill(
