@@ -652,6 +652,36 @@ def distill(
     _print_summary(result, as_json)
 
 
+@app.command()
+def export(
+    chart: Annotated[Path, typer.Argument(help="chart, or run folder")],
+    to: Annotated[
+        str,
+        typer.Option(help="metatomic, torchscript (PLUMED), torch-export, ase, openmm or lammps"),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="folder to make; default: CHART-TO")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a chart for another program: its CVs as a function of positions, ready to bias.
+
+    A folder with the model, an input to begin with, and a README. docs/exports.md says what was
+    checked, and to what accuracy.
+
+    Example: `nanochart export au90.safetensors --to openmm -o au90-openmm`
+    """
+    from nanochart.bias.exports.folder import export_chart
+    from nanochart.chart.chart import load_chart
+
+    path = chart / "chart.safetensors" if chart.is_dir() else chart
+    folder = output or Path(f"{chart.name.removesuffix('.safetensors')}-{to}")
+    result = export_chart(load_chart(path), to, folder)
+    _print_summary(
+        {**result, "files": result["files"] if as_json else ", ".join(result["files"])}, as_json
+    )
+
+
 def _do_stages(
     run_file: Path,
     output: Path | None,

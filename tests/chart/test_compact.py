@@ -1,4 +1,4 @@
-"""The compact network: centred inputs, smooth CVs, its own protocol, its place in the chart file."""
+"""The compact network: centred inputs, smooth CVs, a protocol of its own, its chart file."""
 
 from __future__ import annotations
 

@@ -47,6 +47,9 @@ FORMAT_VERSION = 1
 #: The modes of a chart: what it takes.
 QUENCHED, THERMAL = "quenched", "thermal"
 
+#: Where the charts are that ship with the package.
+_SHIPPED = Path(__file__).parents[1] / "data" / "charts"
+
 #: Structures taken through RDF and network at once, so that memory stays flat.
 BLOCK = 1024
 
@@ -385,14 +388,27 @@ class Chart:
         ]
 
 
+def shipped_charts() -> dict[str, Path]:
+    """Return the charts that ship with the package, by name: docs/charts.md says what they are."""
+    return {path.stem: path for path in sorted(_SHIPPED.glob("*.safetensors"))}
+
+
 def load_chart(path: str | os.PathLike[str]) -> Chart:
-    """Read a chart from its file.
+    """Read a chart from its file, or one that ships with the package by its name.
+
+    Parameters
+    ----------
+    path
+        A file; or ``"au90"``, ``"au147"``, ``"ag147"``, ``"cu147"``, of minima, or one of these
+        with ``-thermal`` for hot configurations. A file of that name comes first.
 
     Raises
     ------
     NanochartError
         There is no such file, it is not a chart, it is damaged, or of a newer format.
     """
+    if not Path(path).exists():
+        path = shipped_charts().get(str(path), path)
     tensors, metadata = read_sealed(
         path, "chart", format_version=FORMAT_VERSION, remedy="copy or train the chart again"
     )

@@ -77,15 +77,27 @@ class TorchRdf(nn.Module):
             ]
         tracked = positions.requires_grad and torch.is_grad_enabled() and n_structures > size
         densities = [
-            checkpoint(self._density, pairs, *part, use_reentrant=False, preserve_rng_state=False)
+            checkpoint(self.density, pairs, *part, use_reentrant=False, preserve_rng_state=False)
             if tracked
-            else self._density(pairs, *part)
+            else self.density(pairs, *part)
             for part in zip(*parts, strict=True)
         ]
         return torch.cat(densities)
 
-    def _density(self, pairs: Tensor, positions: Tensor, *cells: Tensor) -> Tensor:
-        """Return the densities of some structures, and of their cells if there are any."""
+    def density(self, pairs: Tensor, positions: Tensor, *cells: Tensor) -> Tensor:
+        """Return the RDF of positions that were checked before, by operations on tensors alone.
+
+        So that the module can be traced (`nanochart.bias.exports`).
+
+        Parameters
+        ----------
+        pairs : Tensor of int64, shape (2, n_pairs)
+            The two atoms of every pair.
+        positions : Tensor, shape (n_structures, n_atoms, 3), Å
+        *cells : Tensor
+            ``vectors``, ``to_fractions`` and ``periodic`` of `nanochart.descriptor.cell.Cells`,
+            or nothing.
+        """
         bonds = positions[:, pairs[0]] - positions[:, pairs[1]]  # (some, n_pairs, 3) Å
         if cells:
             vectors, to_fractions, periodic = cells

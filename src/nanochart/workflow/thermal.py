@@ -143,7 +143,10 @@ def read_pairs(landscape: Landscape, chart: Chart) -> Pairs:
     """
     snapshots, quenched = landscape["snapshots"], landscape["quenched"]
     classes = landscape["classes"]
-    hot, cold, temperature, cycle = [], [], [], []
+    hot: list[NDArray[Any]] = []
+    cold: list[NDArray[Any]] = []
+    temperature: list[NDArray[Any]] = []
+    cycle: list[NDArray[Any]] = []
     for start in range(0, classes.committed, _BLOCK):
         stop = min(start + _BLOCK, classes.committed)
         positions = snapshots.read("positions", start, stop)

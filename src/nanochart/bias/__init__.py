@@ -1,0 +1,1 @@
+"""Biased MD, and the chart handed to other programs."""
