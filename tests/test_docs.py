@@ -35,6 +35,16 @@ def test_the_readme_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert names["rdf"].shape == (256, 500)  # type: ignore[attr-defined]
 
 
+def test_the_gradient_page_s_python_runs() -> None:
+    page = (ROOT / "docs" / "gradient.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    assert names["gradient"].shape == (64, 90, 3)  # type: ignore[attr-defined]
+    assert names["jacobian"].shape == (1, 3, 90, 3)  # type: ignore[attr-defined]
+    assert names["force"].shape == (90, 3)  # type: ignore[attr-defined]
+
+
 def test_every_file_the_pages_point_to_is_there() -> None:
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):

@@ -32,6 +32,7 @@ def as_structures(
     *,
     species: str | Sequence[str] | None = None,
     where: str = "input",
+    may_overlap: bool = False,
 ) -> tuple[NDArray[np.float64], tuple[str, ...] | None]:
     """Return positions and the chemical symbol of every atom of one or many structures.
 
@@ -46,6 +47,8 @@ def as_structures(
         or that bare arrays are said to have.
     where
         What to call the input in an error: a file name, usually.
+    may_overlap
+        Whether atoms may come as close as they like to one another.
 
     Returns
     -------
@@ -83,20 +86,24 @@ def as_structures(
         raise NanochartError(f"{where}: holds no structure")
     if positions.shape[1] < 2:
         raise NanochartError(f"{where}: one atom has no structure; at least 2 are needed")
-    check_positions(positions, where=where)
+    check_positions(positions, where=where, may_overlap=may_overlap)
     if symbols is None and species is not None:
         symbols = symbol_of_every_atom(species, positions.shape[1], where=where)
     return positions, symbols
 
 
 def as_positions(
-    structures: Structures, *, species: str | None = None, where: str = "input"
+    structures: Structures,
+    *,
+    species: str | None = None,
+    where: str = "input",
+    may_overlap: bool = False,
 ) -> tuple[NDArray[np.float64], str | None]:
     """Return positions and the chemical symbol of one or many structures of one element.
 
     Parameters
     ----------
-    structures, where
+    structures, where, may_overlap
         As for ``as_structures``.
     species
         Chemical symbol that the structures must have, or that bare arrays are said to have.
@@ -115,7 +122,9 @@ def as_positions(
     frames = _as_frames(structures)
     if species is None and frames and len(frames[0]):
         species = str(frames[0].get_chemical_symbols()[0])
-    positions, symbols = as_structures(frames or structures, species=species, where=where)
+    positions, symbols = as_structures(
+        frames or structures, species=species, where=where, may_overlap=may_overlap
+    )
     return positions, None if symbols is None else one_element(symbols, where=where)
 
 
@@ -212,7 +221,9 @@ def whole(atoms: Any, *, where: str = "input") -> NDArray[np.float64]:
     return positions
 
 
-def check_positions(positions: NDArray[np.float64], *, where: str = "input") -> None:
+def check_positions(
+    positions: NDArray[np.float64], *, where: str = "input", may_overlap: bool = False
+) -> None:
     """Raise a NanochartError naming the first frame and atom that cannot be a structure.
 
     Parameters
@@ -220,6 +231,8 @@ def check_positions(positions: NDArray[np.float64], *, where: str = "input") -> 
     positions : ndarray, shape (n_structures, n_atoms, 3), Å
     where
         What to call the input in the error.
+    may_overlap
+        Whether atoms may come as close as they like to one another.
     """
     finite = np.isfinite(positions).all(axis=2)
     if not finite.all():
@@ -228,7 +241,7 @@ def check_positions(positions: NDArray[np.float64], *, where: str = "input") -> 
             f"{where}: frame {frame}, atom {atom} has a coordinate that is NaN or infinite; "
             "remove the frame or skip bad frames"
         )
-    for frame, one in enumerate(positions):
+    for frame, one in enumerate(() if may_overlap else positions):
         distances = pdist(one)
         if distances.size and distances.min() < OVERLAP_DISTANCE:
             i, j = np.stack(np.triu_indices(len(one), k=1))[:, distances.argmin()]

@@ -20,7 +20,7 @@ from nanochart.descriptor.rdf import (
 )
 from nanochart.errors import NanochartError
 
-#: Reaches 4.5 Å + 8 bandwidths and a little: 7 Å, for cells 14 Å wide.
+#: Reaches 4.5 Å + 6 bandwidths and a little: below 7 Å, for cells 14 Å wide.
 BASIS = RadialBasis(RdfGrid(0.0, 4.5, 91), 0.3)
 
 

@@ -283,3 +283,49 @@ def test_a_quench_out_of_steps_or_in_pieces_is_flagged_and_the_next_one_is_right
     again = engine.quench(start)
     assert np.array_equal(again.positions, expected.positions)
     assert again.energy == expected.energy
+
+
+def total_energies(engine: Engine, run) -> np.ndarray:
+    """Potential and kinetic energy of the frames of a trajectory, eV."""
+    return run.energies + 1.5 * engine.n_atoms * KELVIN * run.temperatures
+
+
+def test_an_external_force_and_its_energy_are_counted() -> None:
+    engine = engine_for(GOLD, 13, 2.0)
+    start = engine.quench(icosahedron(GOLD)).positions
+    velocities = engine.thermal_velocities(400.0, np.random.default_rng(0))
+    asked = 0
+
+    def drawn_together(positions: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal asked
+        asked += 1
+        away = positions - positions.mean(axis=0)
+        return 0.5 * 0.3 * float((away**2).sum()), -0.3 * away
+
+    options = {"temperature": 400.0, "n_frames": 50, "steps_per_frame": 4, "damping": None}
+    free = engine.trajectory(start, velocities, **options, seed=1)
+    held = engine.trajectory(start, velocities, **options, seed=1, external=drawn_together)
+    assert asked >= 200  # in every step
+    extent = [np.linalg.norm(run.positions, axis=2).mean() for run in (held, free)]
+    assert extent[0] < extent[1] - 0.01
+    # The force is the energy's, and both are in the total: it is constant.
+    moved = np.ptp(held.energies)
+    assert np.ptp(total_energies(engine, held)) < 0.02 * moved
+    # Without it all is as before.
+    again = engine.trajectory(start, velocities, **options, seed=1)
+    np.testing.assert_array_equal(again.positions, free.positions)
+
+
+def test_an_error_in_an_external_force_ends_the_run_and_is_told() -> None:
+    engine = Engine(GOLD, 13)
+    start = engine.quench(icosahedron(GOLD)).positions
+
+    def refuses(_: np.ndarray) -> tuple[float, np.ndarray]:
+        raise NanochartError("the bias does not know this structure")
+
+    options = {"temperature": 300.0, "n_frames": 5, "steps_per_frame": 5, "damping": None}
+    for _ in range(2):
+        with pytest.raises(NanochartError, match="does not know this structure"):
+            engine.trajectory(start, 0.0 * start, **options, seed=1, external=refuses)
+    run = engine.trajectory(start, 0.0 * start, **options, seed=1)
+    np.testing.assert_allclose(run.positions[-1], start, atol=1e-2)

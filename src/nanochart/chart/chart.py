@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nanochart.chart.distillation import DistilledEncoder
 from nanochart.chart.domain import Domain
 from nanochart.chart.families import Families, find_families
+from nanochart.chart.gradient import ChartGradient, EncoderName, Precision, over_structures
 from nanochart.chart.judgement import encode, reconstruct
 from nanochart.chart.network import Network
 from nanochart.chart.networks import described, from_description
@@ -107,6 +109,9 @@ class Chart:
         Found on it, if they were.
     provenance
         Where it comes from: anything JSON can hold.
+    distilled
+        A small smooth encoder with the same CVs, if one was taught
+        (`nanochart.chart.distillation`).
     """
 
     model: Network
@@ -121,6 +126,8 @@ class Chart:
     mode: str = QUENCHED
     families: Families | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    distilled: DistilledEncoder | None = None
+    _gradients: dict[Any, ChartGradient] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def from_training(
@@ -221,6 +228,99 @@ class Chart:
         """Return which structures lie inside the domain of the chart."""
         return self.evaluate(structures).inside
 
+    def vjp(
+        self,
+        structures: Structures,
+        weights: Any,
+        *,
+        encoder: EncoderName = "trained",
+        precision: Precision = "float32",
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the CVs of structures, and the gradients of weights · CVs in the positions.
+
+        Exact, also outside the domain. Runs on one thread of torch, however many are set. Where
+        one structure after the other comes, as in MD, hold a `gradient` and call that.
+
+        Parameters
+        ----------
+        structures
+            As for `transform`; atoms may overlap.
+        weights : array_like, shape (n_cvs,) or (n_structures, n_cvs)
+            Of the CVs.
+        encoder
+            ``"trained"``, or the ``"distilled"`` one.
+        precision
+            Of the encoder, ``"float32"`` or ``"float64"``; all else is float64.
+
+        Returns
+        -------
+        cvs : ndarray of float64, shape (n_structures, n_cvs)
+        gradients : ndarray of float64, shape (n_structures, n_atoms, 3), 1/Å
+
+        Raises
+        ------
+        NanochartError
+            The structures are of another cluster or not finite, the weights do not fit, the chart
+            has no such encoder, or it overflows.
+        """
+        prepared = self.gradient(encoder=encoder, precision=precision)
+        return over_structures(self, structures, weights, prepared, every_cv=False)
+
+    def jacobian(
+        self,
+        structures: Structures,
+        *,
+        encoder: EncoderName = "trained",
+        precision: Precision = "float32",
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the CVs of structures, and their derivatives in the positions.
+
+        Parameters
+        ----------
+        structures, encoder, precision
+            As for `vjp`.
+
+        Returns
+        -------
+        cvs : ndarray of float64, shape (n_structures, n_cvs)
+        jacobian : ndarray of float64, shape (n_structures, n_cvs, n_atoms, 3), 1/Å
+
+        Raises
+        ------
+        NanochartError
+            As `vjp`.
+        """
+        prepared = self.gradient(encoder=encoder, precision=precision)
+        return over_structures(self, structures, None, prepared, every_cv=True)
+
+    def gradient(
+        self,
+        *,
+        encoder: EncoderName = "trained",
+        precision: Precision = "float32",
+        threads: int = 1,
+    ) -> ChartGradient:
+        """Return the chart's derivative, prepared for one structure after the other.
+
+        Made once and kept. Parameters and errors are those of
+        `nanochart.chart.gradient.ChartGradient`.
+        """
+        key = (encoder, precision, threads)
+        if key not in self._gradients:
+            self._gradients[key] = ChartGradient(
+                self, encoder=encoder, precision=precision, threads=threads
+            )
+        return self._gradients[key]
+
+    def check_cluster(self, n_atoms: int, species: str | None) -> None:
+        """Raise a NanochartError unless structures are of the chart's cluster."""
+        if n_atoms != self.n_atoms or species not in (None, self.species):
+            raise NanochartError(
+                f"this chart was trained on {self.species}{self.n_atoms}, the structures are "
+                f"{f'{species}{n_atoms}' if species else f'of {n_atoms} atoms'}; use the chart of "
+                "that cluster, or train one"
+            )
+
     def encode_rdf(self, rdf: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the CVs of unscaled RDFs, shape (n_structures, n_bins of the window), Å⁻¹."""
         return encode(self.model, self.scaling.transform(rdf))
@@ -270,6 +370,10 @@ class Chart:
             "families": None if self.families is None else self.families.as_json(),
             "provenance": self.provenance,
         }
+        if self.distilled is not None:
+            # Optional, and beside the rest: a chart without it is written as it always was.
+            tensors |= {f"distilled.{k}": one for k, one in self.distilled.as_tensors().items()}
+            metadata["distilled"] = self.distilled.as_json()
         write_sealed(path, "chart", tensors, metadata)
 
     def _over_blocks(
@@ -277,13 +381,7 @@ class Chart:
     ) -> list[T]:
         """Return what ``evaluate`` makes of the RDFs of the structures, block by block."""
         positions, species = as_positions(structures)
-        if positions.shape[1] != self.n_atoms or species not in (None, self.species):
-            size = positions.shape[1]
-            raise NanochartError(
-                f"this chart was trained on {self.species}{self.n_atoms}, the structures are "
-                f"{f'{species}{size}' if species else f'of {size} atoms'}; use the chart of that "
-                "cluster, or train one"
-            )
+        self.check_cluster(positions.shape[1], species)
         return [
             evaluate(rdf_of_positions(positions[start : start + BLOCK], self.basis))
             for start in range(0, len(positions), BLOCK)
@@ -342,6 +440,7 @@ def _assembled(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Ch
         mode=metadata["mode"],
         families=None if families is None else Families.from_json(families),
         provenance=metadata["provenance"],
+        distilled=DistilledEncoder.from_parts(tensors, metadata.get("distilled")),
     )
 
 

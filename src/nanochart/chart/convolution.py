@@ -97,7 +97,7 @@ class _Transforms(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _transforms(tile: int, kernel: int, dtype: torch.dtype) -> _Transforms:
+def tile_transforms(tile: int, kernel: int, dtype: torch.dtype) -> _Transforms:
     """Return the matrices of a tile and a kernel."""
     frequencies = math.pi * (2 * torch.arange(tile // 2, dtype=torch.float64) + 1) / tile
     phases = frequencies[:, None] * torch.arange(tile, dtype=torch.float64)  # (T / 2, T)
@@ -138,8 +138,8 @@ class _Spectral(torch.autograd.Function):
     ) -> Tensor:
         length, channels, n_signals = x.shape
         channels_out, _, kernel = weight.shape
-        transforms = _transforms(tile, kernel, x.dtype)
-        factors = _factors(weight, transforms)
+        transforms = tile_transforms(tile, kernel, x.dtype)
+        factors = kernel_factors(weight, transforms)
         constant = (transforms.constant * bias).view(tile // 2, 2 * channels_out, 1)
         places = _tiles(length, padding, kernel, tile)
         y = x.new_empty(places[-1].outputs.stop, channels_out, n_signals)
@@ -166,7 +166,7 @@ class _Spectral(torch.autograd.Function):
         gradient = gradients[0].contiguous()
         channels_out, n_signals = gradient.shape[1:]
         channels = factors.shape[2] // 2
-        transforms = _transforms(tile, kernel, gradient.dtype)
+        transforms = tile_transforms(tile, kernel, gradient.dtype)
         to_x = gradient.new_zeros(length, channels, n_signals)
         to_factors = torch.zeros_like(factors)
         product = gradient.new_empty(tile // 2, 2 * channels_out, n_signals)
@@ -185,7 +185,7 @@ class _Spectral(torch.autograd.Function):
         return to_x, to_weight, gradient.sum(0).sum(1), None, None
 
 
-def _factors(weight: Tensor, transforms: _Transforms) -> Tensor:
+def kernel_factors(weight: Tensor, transforms: _Transforms) -> Tensor:
     """Return what multiplies the spectra, shape (T / 2, 2 channels_out, 2 channels).
 
     A complex number a + ib as a real matrix: ((a, -b), (b, a)), for every pair of channels.

@@ -12,7 +12,7 @@ something off (`density_outside`). In a periodic cell a pair counts once, with i
 
 The sum over Gaussians is a sum of cubic splines (`nanochart.descriptor.basis`), spread over knots
 (`nanochart.descriptor.spreading`; `nanochart.descriptor.rdf_torch` for GPUs). The result differs
-from the Gaussian sum by about 1e-6 of the peak and is twice continuously differentiable in the
+from the Gaussian sum by some 1e-6 of the peak and is twice continuously differentiable in the
 positions.
 """
 
@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 
 from nanochart.descriptor.basis import (
     BANDWIDTH,
-    KNOTS_PER_STEP,
     PAPER_GRID,
     REDUCED_BANDWIDTH,
     REDUCED_GRID,
@@ -286,7 +285,7 @@ def _densities(
             basis.knot_start * basis.length,
             basis.knot_step * basis.length,
             basis.kernel,
-            KNOTS_PER_STEP,
+            basis.knots_per_step,
             density[rows],
         )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from nanochart.descriptor.basis import RadialBasis
+from nanochart.descriptor.basis import RadialBasis, cubic_pieces
 from nanochart.descriptor.cell import cells_of
 from nanochart.errors import NanochartError
 
@@ -116,17 +116,10 @@ class TorchRdf(nn.Module):
         place = torch.where(inside, place, 1.0)
         below = place.detach().floor()
         t = place - below
-        u = 1.0 - t
-        weights = (
-            u**3 / 6.0,
-            2.0 / 3.0 - t**2 + t**3 / 2.0,
-            2.0 / 3.0 - u**2 + u**3 / 2.0,
-            t**3 / 6.0,
-        )
         rows = torch.arange(len(place), device=place.device)[:, None] * basis.n_knots
         knots = (rows + below.long() - 1).flatten()  # the first of a pair's four, of all rows
         histogram = place.new_zeros(len(place) * basis.n_knots)
-        for offset, weight in enumerate(weights):
+        for offset, weight in enumerate(cubic_pieces(t)):
             histogram = histogram.index_add(0, knots + offset, (weight * inside).flatten())
         return histogram.view(len(place), basis.n_knots)
 

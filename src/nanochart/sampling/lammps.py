@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,10 @@ from nanochart.errors import NanochartError
 from nanochart.sampling.rgl import Rgl, setfl_table
 
 Array = NDArray[np.float64]
+
+#: A force besides the potential's: positions (n_atoms, 3) Å in, energy (eV) and forces
+#: (n_atoms, 3) eV/Å out.
+ExternalForce = Callable[[Array], tuple[float, Array]]
 
 BOLTZMANN = 8.617333262e-5  # eV/K, CODATA 2018
 #: eV per (u Å²/ps²): LAMMPS' metal units.
@@ -247,15 +251,18 @@ class Engine:
         steps_per_frame: int,
         damping: float | None,
         seed: int,
+        external: ExternalForce | None = None,
     ) -> Trajectory:
         """Advance a cluster under one thermostat, keeping a frame every so many steps.
 
         The first frame is ``steps_per_frame`` after the start. Parameters and errors are those of
-        :meth:`advance`; one frame gives the same bits as that.
+        :meth:`advance`; one frame gives the same bits as that. With an ``external`` force, asked
+        for in every step, the energies are those of both; an error it raises ends the run and is
+        passed on.
         """
         frames = np.empty((n_frames, self.n_atoms, 3))
         energies, temperatures = np.empty(n_frames), np.empty(n_frames)
-        with self._dynamics(positions, velocities, temperature, damping, seed):
+        with self._dynamics(positions, velocities, temperature, damping, seed, external):
             self._commands("run 0 post no")
             for i in range(n_frames):
                 # Set up once: the thermostat goes on, and short intervals cost no speed.
@@ -277,17 +284,25 @@ class Engine:
         temperature: float,
         damping: float | None,
         seed: int,
+        external: ExternalForce | None = None,
     ) -> Iterator[None]:
-        """Give LAMMPS a cluster, an integrator and perhaps a bath, and take both away after."""
+        """Give LAMMPS a cluster, an integrator and perhaps a bath, and take all away after."""
         self._load(positions - positions.mean(axis=0), velocities)
         self._commands("reset_timestep 0", "fix move all nve")
+        failures: list[Exception] = []
+        if external is not None:
+            self._add_force(external, failures)
         if damping is not None:
             number = seed % 900_000_000 + 1
             self._commands(f"fix bath all langevin {temperature} {temperature} {damping} {number}")
         try:
             yield
+            if failures:
+                raise failures[0]
         except BaseException as error:  # an interrupt, too, may leave no thermostat behind
             self._restart()
+            if failures:
+                raise failures[0] from None
             if not isinstance(error, Exception):
                 raise
             raise NanochartError(
@@ -296,7 +311,26 @@ class Engine:
             ) from None
         if damping is not None:
             self._commands("unfix bath")
+        if external is not None:
+            self._commands("unfix external")
         self._commands("unfix move")
+
+    def _add_force(self, external: ExternalForce, failures: list[Exception]) -> None:
+        """Let LAMMPS add a force in every step; the first error it raises goes to ``failures``."""
+
+        def add(_caller: Any, _step: int, _n: int, _ids: Any, x: Array, f: Array) -> None:
+            # LAMMPS' C++ knows no Python exceptions: it is asked to stop after this step.
+            try:
+                energy, f[:] = external(x[: self.n_atoms])
+                self._lammps.fix_external_set_energy_global("external", energy)
+            except Exception as error:
+                failures.append(error)
+                self._lammps.force_timeout()
+
+        self._commands(
+            "fix external all external pf/callback 1 1", "fix_modify external energy yes"
+        )
+        self._lammps.set_fix_external_callback("external", add)
 
     def quench(
         self, positions: Array, *, force_tolerance: float = 1e-3, max_steps: int = 5000
