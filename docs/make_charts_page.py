@@ -28,6 +28,15 @@ is outside the charts' domain. The network is the compact one (docs/learning.md)
 runs will take their places under the same names.
 """
 
+THERMAL_TEXT = """\
+A thermal chart is a new encoder before the decoder of the chart of minima, trained to give the RDF
+of the minimum that a hot configuration quenches to; so its CVs and families are those of that chart
+(docs/methods.md). How often a held-out hot structure lands in the family of its minimum (nearest
+centre, major and minor), blocks of time held out; beside it, the chart of minima given the same
+hot structures. Quenching first gives 100 % by definition, at some 10 ms a structure instead of
+0.1 ms.
+"""
+
 
 def page() -> str:
     """Return the page."""
@@ -120,12 +129,7 @@ def hot(charts: dict[str, Chart]) -> list[str]:
             )
         )
     return [
-        "A thermal chart is a new encoder before the decoder of the chart of minima, trained to "
-        "give the RDF of\nthe minimum that a hot configuration quenches to; so its CVs and families "
-        "are those of that chart\n(docs/methods.md). How often a held-out hot structure lands in "
-        "the family of its minimum\n(nearest centre, major and minor), blocks of time held out; "
-        "beside it, the chart of minima given the same hot\nstructures. Quenching first gives "
-        "100 % by definition, at some 10 ms a structure instead of 0.1 ms.\n\n"
+        THERMAL_TEXT,
         "```bash\nnanochart thermal au147 -o au147-thermal.safetensors\n```\n",
         table(
             [

@@ -310,8 +310,10 @@ def _teach(lessons: _Lessons, settings: DistillationSettings, progress: Progress
         progress(epoch + 1, settings.epochs, loss=total / len(easy.inputs))
     with torch.no_grad():  # the layers take in what was subtracted and divided by
         first, last = student[0], student[-1]
+        assert isinstance(first, nn.Linear)
+        assert isinstance(last, nn.Linear)
         first.weight /= spread
-        first.bias -= first.weight @ centre
+        first.bias.sub_(first.weight @ centre)
         last.weight *= width[:, None]
         last.bias.mul_(width).add_(middle)
     return student

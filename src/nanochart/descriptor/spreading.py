@@ -17,8 +17,11 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic as numba_intrinsic
 from numpy.typing import NDArray
+
+#: Called without the first argument, which numba supplies: nothing a type checker can follow.
+intrinsic: Any = numba_intrinsic
 
 #: Spline coefficients that are summed in one go over the bins: the density is then loaded and
 #: stored once for four of them.
@@ -190,9 +193,7 @@ def _spread(
 
 
 @intrinsic
-def _add_powers(
-    _typing: Any, sums: Any, row: Any, share: Any
-) -> tuple[types.Signature, Callable[..., Any]]:
+def _add_powers(_typing: Any, sums: Any, row: Any, share: Any) -> tuple[Any, Callable[..., Any]]:
     """Add 1, t, t², t³ to a row of ``sums`` (…, 4), t the share: one addition of four numbers.
 
     Written in LLVM's terms, because numba does not put additions of neighbours together: four
