@@ -75,3 +75,38 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def charted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a finished run of the 256 structures that ship, with a chart of two epochs."""
+    from nanochart.landscape import open_landscape
+    from nanochart.progress import silent
+    from nanochart.workflow.config import parse_run_file
+    from nanochart.workflow.run import open_run
+    from nanochart.workflow.stages import STAGES
+
+    folder = tmp_path_factory.mktemp("charted") / "au90-small"
+    shipped = open_landscape("au90-small")
+    shutil.copytree(shipped.path, folder / "landscape")
+    ladder = sorted({float(t) for t in shipped["snapshots"].read("temperature")})
+    text = f"""
+[system]
+species = "Au"
+n_atoms = 90
+[sampling]
+temperatures = {ladder}
+cycles = 10
+[training]
+epochs = 2
+batch_size = 16
+[families]
+bandwidth = 0.6
+minimum_size = 10
+[resources]
+threads = 2
+"""
+    with open_run(folder, parse_run_file(text, where="test"), text, STAGES) as run:
+        for stage in ("train", "families", "project"):
+            run.do(stage, silent)
+    return folder
