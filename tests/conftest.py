@@ -7,6 +7,7 @@ import importlib
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -89,7 +90,8 @@ def charted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("charted") / "au90-small"
     shipped = open_landscape("au90-small")
     shutil.copytree(shipped.path, folder / "landscape")
-    ladder = sorted({float(t) for t in shipped["snapshots"].read("temperature")})
+    example = Path(__file__).parents[1] / "examples" / "au90-quick.toml"
+    ladder = tomllib.loads(example.read_text(encoding="utf-8"))["sampling"]["temperatures"]
     text = f"""
 [system]
 species = "Au"

@@ -243,6 +243,8 @@ class RunSource:
         placed = landscape["chart"]
         rows = np.flatnonzero(codes[: placed.committed] != FAILED)  # of all snapshots
         snapshots = landscape["snapshots"]
+        ladder = np.asarray(file.sampling.temperatures, dtype=np.float64)
+        place = snapshots.read("temperature_index")[rows]
         energy = landscape["quenched"].read("energy")
         family = placed.read("family")
         _, stands_for = unique_indices(
@@ -258,13 +260,13 @@ class RunSource:
             title=self._title,
             species=file.system.species,
             n_atoms=file.system.n_atoms,
-            temperatures=np.asarray(file.sampling.temperatures, dtype=np.float64),
+            temperatures=ladder,
             rdf_grid=chart.basis.points,
             families=family_rows(chart, codes, unique_rows, family, energy),
             rows=rows,
             cvs=_three(placed.read("cvs")[rows]),
             energy=energy[rows],
-            temperature=snapshots.read("temperature_index")[rows],
+            temperature=np.where(place < len(ladder), place, -1).astype(np.int16),
             cluster_class=codes[rows],
             family=family[rows],
             error=placed.read("reconstruction_error")[rows],

@@ -92,7 +92,7 @@
   const familyRows = header.families.map((one, k) => {
     const dot = make("i", { className: "dot" });
     dot.style.background = one.colour;
-    const name = make("button", { type: "button", title: one.words || one.name }, `${one.id} ${one.name}`);
+    const name = make("button", { type: "button", title: `${one.words || one.name}${one.stability === null ? "" : ` Stable: ${Math.round(100 * one.stability)} %.`}` }, `${one.id} ${one.name}`);
     const look = make("button", { type: "button", className: "look", title: "Its structures nearest to the centre, side by side" }, "look");
     look.setAttribute("aria-label", `Look at family ${one.id}`);
     const row = make("div", { className: "family", role: "listitem" }, dot, name, look, make("small"));
@@ -105,8 +105,8 @@
   const drawFamilies = () => {
     const counts = countsOf(properties.family), chosen = filters.state.kinds.get("family") || new Set(), all = cloud.state.shown === n;
     familyRows.forEach((row, k) => {
-      const one = header.families[k], stable = one.stability === null ? "" : `, stable ${Math.round(100 * one.stability)} %`;
-      row.lastChild.textContent = `${all ? "" : `${NC.count(counts[k])} of `}${NC.count(one.snapshots)}, ${NC.count(one.size)} distinct${stable}`;
+      const one = header.families[k];
+      row.lastChild.textContent = `${all ? "" : `${NC.count(counts[k])} of `}${NC.count(one.snapshots)}${all ? `, ${NC.count(one.size)} distinct` : ""}`;
       row.classList.toggle("on", chosen.has(k)), row.classList.toggle("off", !counts[k]);
       row.querySelector("button").setAttribute("aria-pressed", chosen.has(k));
     });
@@ -147,10 +147,11 @@
   const drawPopulations = () => {
     const name = properties[colourBy].isKind ? colourBy : "class", property = properties[name], chosen = filters.state.kinds.get(name) || new Set(), shares = sharesBy(name);
     const kinds = shares.map((_, k) => k).filter((k) => shares[k].some((v) => v > 0));
-    const faint = NC.cssColour("rule");
+    const faint = NC.cssColour("rule"), seen = ladder.map((_, t) => t).filter((t) => perTemperature[t]); // some may be empty
+    if (!seen.length) return at("populations").replaceChildren();
     NC.drawPopulations(at("populations"), {
-      temperatures: ladder, shares: kinds.map((k) => shares[k]), names: kinds.map((k) => property.labels[k]),
-      colours: kinds.map((k) => (chosen.size && !chosen.has(k) ? faint : property.colours[k])), picked: pickedTemperatures(), onPick: pickTemperature,
+      temperatures: seen.map((t) => ladder[t]), shares: kinds.map((k) => seen.map((t) => shares[k][t])), names: kinds.map((k) => property.labels[k]),
+      colours: kinds.map((k) => (chosen.size && !chosen.has(k) ? faint : property.colours[k])), picked: filters.state.ranges.get("temperature") || null, onPick: (a, b) => pickTemperature(seen[a], seen[b]),
     });
   };
 
@@ -249,7 +250,7 @@
     const cls = header.classes[s.cluster_class], flags = [];
     add("class", make("span", {}, dot(NC.isDark() ? cls.dark : cls.light), ` ${cls.name}`));
     const mean = s.neighbours.reduce((a, b) => a + b, 0) / s.nAtoms;
-    add("neighbours", `${mean.toFixed(2)} per atom`);
+    add("neighbours", mean.toFixed(2));
     if (s.point !== undefined) {
       const i = s.point, times = seenAt(i);
       add("energy", `${NC.number(header.lowest_energy + columns.energy[i], 8)} eV`), add("above lowest", `${columns.energy[i].toFixed(3)} eV`);
@@ -312,7 +313,7 @@
     },
     pan: (dx, dy) => { cloud.view.x += dx / at("chart").clientWidth, cloud.view.y += dy / at("chart").clientHeight, hide(), cloud.moved(); },
     zoom: (factor) => { cloud.view.zoom = Math.min(60, Math.max(0.3, cloud.view.zoom * factor)), hide(), cloud.moved(); },
-    reset: () => { Object.assign(cloud.view, cloud.home), hide(), cloud.moved(); },
+    reset: () => { hide(), cloud.fit(true); },
     hover, leave: hide,
     click: (x, y, event) => {
       const found = cloud.pick(x, y, event.type === "keydown" ? 200 : event.pointerType === "touch" ? 24 : 12);
@@ -345,7 +346,8 @@
   at("distinct").addEventListener("change", () => { filters.state.distinct = at("distinct").checked, refresh(); });
   at("domain").addEventListener("change", () => { filters.state.domain = at("domain").value, refresh(); });
   at("dot-size").addEventListener("input", () => { cloud.state.size = Number(at("dot-size").value), cloud.redraw(); });
-  at("reset-chart").addEventListener("click", () => { Object.assign(cloud.view, cloud.home), cloud.moved(); });
+  at("reset-chart").addEventListener("click", () => cloud.fit(true));
+  at("fit-shown").addEventListener("click", () => cloud.fit(false));
   at("atom-colour").addEventListener("change", () => { viewer.state.mode = at("atom-colour").value, viewer.redraw(), drawAtomLegend(); });
   const section = at("auto-cut");
   const cut = (value) => { viewer.state.cut = value, at("cut").value = value, section.setAttribute("aria-pressed", false), viewer.redraw(); };

@@ -4,20 +4,33 @@
 
 NC.EYE = 4.2; // how far the viewer stands, in half widths of the chart
 
+// The box of the points, or of some of them: middle, half the longest side, half sides in units of
+// that. A few far outliers do not make all others small: they lie outside the box, and are drawn.
+NC.boxOf = (cvs, n, some = null) => {
+  const count = some ? some.length : n, every = Math.max(1, Math.floor(count / 50000)), low = [], high = [];
+  for (let k = 0; k < 3; k++) {
+    const values = [];
+    let least = Infinity, most = -Infinity;
+    for (let j = 0; j < count; j++) {
+      const v = cvs[3 * (some ? some[j] : j) + k];
+      if (v < least) least = v;
+      if (v > most) most = v;
+      if (j % every === 0) values.push(v);
+    }
+    values.sort((a, b) => a - b);
+    const cut = Math.floor(values.length / 500), [from, to] = [values[cut], values[values.length - 1 - cut]], room = 0.1 * (to - from);
+    low.push(most - least > 1.6 * (to - from) && to > from ? Math.max(least, from - room) : least);
+    high.push(most - least > 1.6 * (to - from) && to > from ? Math.min(most, to + room) : most);
+  }
+  if (!count) low.fill(-1), high.fill(1);
+  const middle = low.map((v, k) => (v + high[k]) / 2), half = Math.max(...low.map((v, k) => (high[k] - v) / 2)) || 1;
+  return { low, high, middle, half, extent: low.map((v, k) => Math.max((high[k] - v) / 2 / half, 1e-3) * 1.04) };
+};
+
 NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
   const n = cvs.length / 3, gl = NC.context(glCanvas);
   if (!gl) throw new Error("This browser has no WebGL2, which the explorer needs. Any browser since 2021 has it.");
-  const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < 3 * n; i++) {
-    const v = cvs[i], k = i % 3;
-    if (v < low[k]) low[k] = v;
-    if (v > high[k]) high[k] = v;
-  }
-  if (!n) low.fill(-1), high.fill(1);
-  const middle = low.map((v, k) => (v + high[k]) / 2);
-  const half = Math.max(...low.map((v, k) => (high[k] - v) / 2)) || 1;
-  const extent = low.map((v, k) => Math.max((high[k] - v) / 2 / half, 1e-3) * 1.04);
-
+  const box = NC.boxOf(cvs, n);
   const home = { azimuth: 0.7, elevation: 0.42, zoom: 1, x: 0, y: 0 };
   const view = { ...home };
   const state = { size: 1, path: null, marks: [], moving: false, drawn: 0, shown: n, faded: true };
@@ -74,17 +87,28 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
   gl.vertexAttribPointer(dots.attribute("colour"), 4, gl.UNSIGNED_BYTE, true, 0, 0);
   gl.bindVertexArray(null);
 
+  const axesOf = ({ azimuth, elevation }) => { // rows: right, up, towards
+    const [ca, sa, ce, se] = [Math.cos(azimuth), Math.sin(azimuth), Math.cos(elevation), Math.sin(elevation)];
+    return [-sa, ca, 0, -se * ca, -se * sa, ce, ce * ca, ce * sa, se];
+  };
   const camera = (width, height, ratio) => {
-    const [ca, sa, ce, se] = [Math.cos(view.azimuth), Math.sin(view.azimuth), Math.cos(view.elevation), Math.sin(view.elevation)];
-    const axes = [-sa, ca, 0, -se * ca, -se * sa, ce, ce * ca, ce * sa, se]; // rows: right, up, towards
-    const pixels = 0.4 * Math.min(width, height * 1.15) * view.zoom;
-    return { axes, pixels, ratio, width, height, cx: width * (0.5 + view.x), cy: height * (0.5 + view.y) };
+    const axes = axesOf(view);
+    const { pixels, cx, cy } = fitted(width, height, ratio);
+    return { axes, pixels: pixels * view.zoom, ratio, width, height, cx: (cx - width / 2) * view.zoom + width * (0.5 + view.x), cy: (cy - height / 2) * view.zoom + height * (0.5 + view.y) };
+  };
+  // The scale at which the whole box and its labels are in the picture, seen from home.
+  const fitted = (width, height, ratio) => {
+    const at = { axes: axesOf(home), pixels: 1, cx: 0, cy: 0 }, corners = [];
+    for (let k = 0; k < 8; k++) corners.push(screen(at, ...box.extent.map((e, c) => (k >> c & 1 ? e : -e))));
+    const [left, right, top, bottom] = [Math.min(...corners.map((c) => c[0])), Math.max(...corners.map((c) => c[0])), Math.min(...corners.map((c) => c[1])), Math.max(...corners.map((c) => c[1]))];
+    const margin = 44 * ratio, pixels = Math.max(20, Math.min((width - 2 * margin) / (right - left), (height - 1.5 * margin) / (bottom - top)));
+    return { pixels, cx: width / 2 - pixels * (left + right) / 2, cy: height / 2 - pixels * (top + bottom) / 2 };
   };
   const screen = (cam, x, y, z) => { // of normalised coordinates
     const a = cam.axes, depth = a[6] * x + a[7] * y + a[8] * z, near = NC.EYE / Math.max(NC.EYE - depth, 0.05);
     return [cam.cx + (a[0] * x + a[1] * y + a[2] * z) * near * cam.pixels, cam.cy - (a[3] * x + a[4] * y + a[5] * z) * near * cam.pixels, depth];
   };
-  const place = (cam, p) => screen(cam, ...p.map((v, k) => (v - middle[k]) / half));
+  const place = (cam, p) => screen(cam, ...p.map((v, k) => (v - box.middle[k]) / box.half));
 
   const dotSize = () => Math.min(9, Math.max(1.6, 11 - 1.55 * Math.log10(Math.max(state.shown, 10)))) * state.size;
 
@@ -106,8 +130,8 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
     const set = (size, ghost) => {
       gl.uniform1f(dots.at("size"), size), gl.uniform4fv(dots.at("ghost"), ghost);
     };
-    gl.uniformMatrix3fv(dots.at("axes"), false, NC.columnsOf(cam.axes)), gl.uniform3fv(dots.at("middle"), middle);
-    gl.uniform1f(dots.at("half_width"), half), gl.uniform1f(dots.at("eye"), NC.EYE);
+    gl.uniformMatrix3fv(dots.at("axes"), false, NC.columnsOf(cam.axes)), gl.uniform3fv(dots.at("middle"), box.middle);
+    gl.uniform1f(dots.at("half_width"), box.half), gl.uniform1f(dots.at("eye"), NC.EYE);
     gl.uniform2f(dots.at("scale"), 2 * cam.pixels / w, 2 * cam.pixels / h);
     gl.uniform2f(dots.at("shift"), 2 * cam.cx / w - 1, 1 - 2 * cam.cy / h);
     gl.uniform3fv(dots.at("paper"), unit("stage"));
@@ -135,7 +159,7 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
   const draw = () => {
     waiting = false;
     const ratio = Math.min(window.devicePixelRatio || 1, 2), cam = camera(glCanvas.width, glCanvas.height, ratio);
-    NC.drawFrame(backCanvas, cam, { extent, low, high, middle, half, screen });
+    NC.drawFrame(backCanvas, cam, { ...box, screen });
     drawPoints(cam);
     NC.drawMarks(frontCanvas, cam, state, place);
     onDraw(state);
@@ -146,7 +170,7 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
     requestAnimationFrame((now) => { measure(now), draw(); });
   };
   const api = {
-    gl, view, home, state, low, high, n, half, middle, extent, redraw, draw,
+    gl, view, home, state, n, redraw, draw,
     moved() { // a step of a movement: draw what can be drawn, and all as soon as it rests
       state.moving = true;
       clearTimeout(resting), resting = setTimeout(() => { state.moving = false, redraw(); }, 160);
@@ -180,9 +204,14 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
       }
       redraw();
     },
+    // The box around what is shown, or (all) around everything.
+    fit(all) {
+      Object.assign(box, NC.boxOf(cvs, n, all ? null : shown.subarray(0, state.shown)));
+      Object.assign(view, home), api.moved();
+    },
     // The shown point nearest on screen, of those equally near the foremost; null if none is.
     pick(px, py, reach = 12) {
-      const cam = camera(glCanvas.clientWidth, glCanvas.clientHeight, 1), a = cam.axes;
+      const cam = camera(glCanvas.clientWidth, glCanvas.clientHeight, 1), a = cam.axes, { middle, half } = box;
       let best = -1, bestScore = Infinity;
       for (let k = 0; k < state.shown; k++) {
         const i = shown[k], x = (cvs[3 * i] - middle[0]) / half, y = (cvs[3 * i + 1] - middle[1]) / half, z = (cvs[3 * i + 2] - middle[2]) / half;

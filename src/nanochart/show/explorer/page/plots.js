@@ -40,7 +40,7 @@ NC.drawRdf = (root, { grid, lines, band, bandColour }) => {
 };
 
 // Stacked shares: shares[k] (n_temperatures) of group k with its colour; where points are few the
-// shares are what they are. picked: [first, last] places on the ladder, or null.
+// shares are what they are. picked: [lowest, highest] K, or null.
 NC.drawPopulations = (root, { temperatures, shares, colours, names, picked, onPick }) => {
   const width = Math.max(280, root.clientWidth), height = root.clientHeight || 130, left = 38, right = 10, top = 6, bottom = 20, n = temperatures.length;
   const low = temperatures[0], high = temperatures[n - 1], only = n === 1;
@@ -58,9 +58,8 @@ NC.drawPopulations = (root, { temperatures, shares, colours, names, picked, onPi
   });
   for (const t of [0, 0.5, 1]) svg.append(NC.svg("text", { x: left - 5, y: y(t) + 3.5, class: "tick", "text-anchor": "end" }, `${100 * t} %`));
   for (const t of NC.axisTicks(low, high, 6)) svg.append(NC.svg("text", { x: x(t), y: height - 5, class: "tick", "text-anchor": "middle" }, NC.number(t)));
-  svg.append(NC.svg("text", { x: width - right, y: height - 5, class: "tick", "text-anchor": "end" }, "K"));
   if (picked) {
-    const [a, b] = picked.map((k) => x(temperatures[k]));
+    const [a, b] = picked.map(x);
     svg.append(NC.svg("rect", { x: Math.min(a, b) - 3, y: top - 3, width: Math.abs(b - a) + 6, height: height - top - bottom + 6, class: "picked" }));
   }
   const nearest = (event) => {

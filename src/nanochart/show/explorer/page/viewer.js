@@ -52,6 +52,7 @@ NC.viewer = (canvas, palette) => {
     plain: () => [0.93, 0.8, 0.46],
   };
   const radiusOf = (s, i) => Math.hypot(s.positions[3 * i], s.positions[3 * i + 1], s.positions[3 * i + 2]);
+  const headOf = (tile) => (state.structures.length > 1 ? 0.16 * Math.min(tile.w, tile.h) / 2 : 0); // room for a label
   const tiles = () => { // in pixels of the canvas, y from below
     const k = Math.max(1, state.structures.length), { width, height } = canvas;
     let columns = 1, best = 0;
@@ -65,7 +66,7 @@ NC.viewer = (canvas, palette) => {
   const frameOf = (s, tile) => {
     const radius = (s.bond_length || 2.8) * state.ball;
     const far = Math.max(...state.structures.map((one) => one.reach)) + radius;
-    const pixels = 0.5 * Math.min(tile.w, tile.h) / far * state.zoom * 0.96;
+    const pixels = 0.5 * Math.min(tile.w, tile.h) / far * state.zoom * (state.structures.length > 1 ? 0.8 : 0.96);
     return { radius, far, pixels, axes: NC.product(state.turn, s.view) };
   };
   const depths = (s, axes) => Float32Array.from({ length: s.nAtoms }, (_, i) => axes[6] * s.positions[3 * i] + axes[7] * s.positions[3 * i + 1] + axes[8] * s.positions[3 * i + 2]);
@@ -82,7 +83,7 @@ NC.viewer = (canvas, palette) => {
       values.set([...colourOf[state.mode](s, i), seeThrough(i) ? state.clarity : 1], 7 * k + 3);
     });
     const solid = order.filter((i) => !seeThrough(i)).length;
-    gl.viewport(tile.x, tile.y, tile.w, tile.h), gl.scissor(tile.x, tile.y, tile.w, tile.h);
+    gl.viewport(tile.x, tile.y - headOf(tile), tile.w, tile.h), gl.scissor(tile.x, tile.y, tile.w, tile.h);
     gl.useProgram(balls.handle), gl.bindVertexArray(array);
     gl.bindBuffer(gl.ARRAY_BUFFER, atoms), gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
     gl.uniformMatrix3fv(balls.at("axes"), false, NC.columnsOf(axes)), gl.uniform3fv(balls.at("paper"), paper);
@@ -129,7 +130,7 @@ NC.viewer = (canvas, palette) => {
       const place = tiles().findIndex((t) => x >= t.x && x < t.x + t.w && y >= t.y && y < t.y + t.h), s = state.structures[place];
       if (!s) return null;
       const tile = tiles()[place], { radius, pixels, axes } = frameOf(s, tile), z = depths(s, axes), limit = cutAt(s, radius);
-      const u = (x - tile.x - tile.w / 2) / pixels, v = (y - tile.y - tile.h / 2) / pixels;
+      const u = (x - tile.x - tile.w / 2) / pixels, v = (y - tile.y + headOf(tile) - tile.h / 2) / pixels;
       let best = null, height = -Infinity;
       for (let i = 0; i < s.nAtoms; i++) {
         const p = s.positions.subarray(3 * i, 3 * i + 3);
