@@ -124,7 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self, *, send_body: bool) -> None:
         if not self._is_for_us():
             return
-        asked = urlsplit(self.path)
+        try:
+            asked = urlsplit(self.path)
+        except ValueError:
+            self._fail(HTTPStatus.BAD_REQUEST, "this is no address")
+            return
         if asked.path.startswith("/api/"):
             name, query = asked.path.removeprefix("/api/"), parse_qs(asked.query)
             self._send(lambda: self.server.answers.get(name, query), send_body=send_body)

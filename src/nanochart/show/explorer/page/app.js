@@ -489,8 +489,8 @@
   new ResizeObserver(() => drawPopulations()).observe(at("populations"));
 
   fillSelects(), syncTemperature(), paint(), cloud.resize(), viewer.resize(), refresh();
+  NC.parts = { cloud, viewer }; // for benchmarks and the console
   document.documentElement.dataset.ready = "yes";
-  performance.mark("first-picture");
 
   // ---- what may come after the first picture ----
   attempt(async () => { const table = await source.trajectory(); if (table) openTable(table, "the trajectory"); });
