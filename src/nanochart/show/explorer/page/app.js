@@ -207,8 +207,8 @@
     const list = shownStructures();
     viewer.show(list);
     at("viewer-empty").hidden = list.length > 0, at("keep").disabled = !current || kept.includes(current) || kept.length >= 7, at("clear-kept").hidden = !kept.length;
-    cloud.state.marks = list.map((s, k) => ({ cvs: s.cvs, letter: letters[k], outside: s.inside === false }));
-    cloud.redraw(), drawLabels(), drawAtomLegend(), drawAbout(), drawRdf(), drawNear();
+    cloud.setMarks(list.map((s, k) => ({ cvs: s.cvs, letter: letters[k], outside: s.inside === false })));
+    drawLabels(), drawAtomLegend(), drawAbout(), drawRdf(), drawNear();
   };
   const drawLabels = () => {
     const list = shownStructures();

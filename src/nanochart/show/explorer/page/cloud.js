@@ -28,7 +28,7 @@ NC.boxOf = (cvs, n, some = null) => {
 };
 
 NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
-  const n = cvs.length / 3, gl = NC.context(glCanvas);
+  const n = cvs.length / 3, gl = NC.context(glCanvas, n < 60000); // smooth edges cost a slow machine more than many small points
   if (!gl) throw new Error("This browser has no WebGL2, which the explorer needs. Any browser since 2021 has it.");
   const box = NC.boxOf(cvs, n);
   const home = { azimuth: 0.7, elevation: 0.42, zoom: 1, x: 0, y: 0 };
@@ -113,12 +113,13 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
   const dotSize = () => Math.min(9, Math.max(1.6, 11 - 1.55 * Math.log10(Math.max(state.shown, 10)))) * state.size;
 
   // ---- while it moves, only as many points as can be drawn in time; at rest, all ----
-  const pace = { most: 400000, last: 0, still: 0 };
+  const pace = { most: 150000, last: 0 };
   const measure = (now) => {
     const gap = now - pace.last;
-    if (state.moving && pace.last && gap < 1000) {
-      if (gap > 55) pace.most = Math.max(20000, Math.min(pace.most, state.drawn) * 0.7);
-      else if (gap < 24) pace.most = Math.min(2e6, pace.most * 1.25);
+    if (state.moving && pace.last && state.drawn) {
+      // Towards as many as take 40 ms, in steps that do not swing.
+      const share = Math.min(1.25, Math.max(0.25, 40 / gap));
+      if (gap > 50 || gap < 35) pace.most = Math.min(4e6, Math.max(15000, Math.min(pace.most, state.drawn) * share));
     }
     pace.last = state.moving ? now : 0;
   };
@@ -158,7 +159,7 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
   let waiting = false, resting = 0;
   const draw = () => {
     waiting = false;
-    const ratio = Math.min(window.devicePixelRatio || 1, 2), cam = camera(glCanvas.width, glCanvas.height, ratio);
+    const cam = cameraNow();
     NC.drawFrame(backCanvas, cam, { ...box, screen });
     drawPoints(cam);
     NC.drawMarks(frontCanvas, cam, state, place);
@@ -169,7 +170,9 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
     waiting = true;
     requestAnimationFrame((now) => { measure(now), draw(); });
   };
+  const cameraNow = () => camera(glCanvas.width, glCanvas.height, Math.min(window.devicePixelRatio || 1, 2));
   const api = {
+    setMarks(marks) { state.marks = marks, NC.drawMarks(frontCanvas, cameraNow(), state, place); }, // no point is drawn anew
     gl, view, home, state, n, redraw, draw,
     moved() { // a step of a movement: draw what can be drawn, and all as soon as it rests
       state.moving = true;

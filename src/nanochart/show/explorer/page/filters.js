@@ -5,34 +5,50 @@
 // of some kinds. Counted atoms and words come later and are added then.
 NC.properties = (header, columns) => {
   const { n_points: n, classes, families, temperatures } = header, dark = NC.isDark();
-  const seen = new Int32Array(n);
-  for (let i = 0; i < n; i++) seen[columns.stands_for[i]]++;
-  const cv = (k) => Float32Array.from({ length: n }, (_, i) => columns.cvs[3 * i + k]);
-  const place = new Map(families.map((one, k) => [one.id, k]));
   const groups = [...new Set(families.map((one) => one.group || "no words yet"))];
-  const groupOf = new Map(families.map((one) => [one.id, groups.indexOf(one.group || "no words yet")]));
   const groupColours = ["#EE9A00", "#0072B2", "#CC3311", "#009E73", "#7A5195", "#8b9097", "#F4A6C8", "#56B4E9"];
-  const kinds = (values, labels, colours) => ({ values, labels, colours, isKind: true });
+  const most = families.reduce((high, one) => Math.max(high, one.id), 0), byFamily = (of, none) => () => {
+    const table = new Int16Array(most + 1).fill(none), values = new Int16Array(n);
+    families.forEach((one, k) => { table[one.id] = of(one, k); });
+    for (let i = 0; i < n; i++) values[i] = columns.family[i] >= 0 ? table[columns.family[i]] : none;
+    return values;
+  };
+  const filled = (Kind, of) => () => {
+    const values = new Kind(n);
+    for (let i = 0; i < n; i++) values[i] = of(i);
+    return values;
+  };
+  const timesSeen = () => {
+    const times = new Int32Array(n), values = new Int32Array(n);
+    for (let i = 0; i < n; i++) times[columns.stands_for[i]]++;
+    for (let i = 0; i < n; i++) values[i] = times[columns.stands_for[i]];
+    return values;
+  };
+  const kelvin = (i) => (columns.temperature[i] < 0 ? NaN : temperatures[columns.temperature[i]]);
+  const kinds = (name, make, labels, colours) => NC.lazily({ name, labels, colours, isKind: true }, make);
+  const measured = (name, unit, make, more = {}) => NC.lazily({ name, unit, ...more }, make);
   return {
-    class: { name: "class", ...kinds(columns.cluster_class, classes.map((one) => one.name), classes.map((one) => (dark ? one.dark : one.light))) },
-    family: {
-      name: "family",
-      ...kinds(Int16Array.from(columns.family, (id) => place.get(id) ?? families.length),
-        [...families.map((one) => `${one.id} ${one.name}`), "none"], [...families.map((one) => one.colour), header.no_family]),
-    },
-    group: {
-      name: "group of families",
-      ...kinds(Int16Array.from(columns.family, (id) => groupOf.get(id) ?? groups.length), [...groups, "none"],
-        [...groups, "none"].map((_, k) => (k < groups.length ? groupColours[k % groupColours.length] : header.no_family))),
-    },
-    energy: { name: "energy above the lowest", unit: "eV", values: columns.energy },
-    temperature: { name: "temperature", unit: "K", values: Float32Array.from(columns.temperature, (t) => temperatures[t] ?? NaN) },
-    error: { name: "reconstruction error", unit: "", values: columns.error },
-    seen: { name: "times seen", unit: "", values: Int32Array.from(columns.stands_for, (i) => seen[i]), isLog: true },
-    time: { name: "time, cycle", unit: "", values: columns.time },
-    cv1: { name: "CV1", unit: "", values: cv(0) }, cv2: { name: "CV2", unit: "", values: cv(1) }, cv3: { name: "CV3", unit: "", values: cv(2) },
+    class: kinds("class", () => columns.cluster_class, classes.map((one) => one.name), classes.map((one) => (dark ? one.dark : one.light))),
+    family: kinds("family", byFamily((_, k) => k, families.length), [...families.map((one) => `${one.id} ${one.name}`), "none"], [...families.map((one) => one.colour), header.no_family]),
+    group: kinds("group of families", byFamily((one) => groups.indexOf(one.group || "no words yet"), groups.length), [...groups, "none"],
+      [...groups.map((_, k) => groupColours[k % groupColours.length]), header.no_family]),
+    energy: measured("energy above the lowest", "eV", () => columns.energy),
+    temperature: measured("temperature", "K", filled(Float32Array, kelvin)),
+    error: measured("reconstruction error", "", () => columns.error),
+    seen: measured("times seen", "", timesSeen, { isLog: true }),
+    time: measured("time, cycle", "", () => columns.time),
+    ...Object.fromEntries([0, 1, 2].map((k) => [`cv${k + 1}`, measured(`CV${k + 1}`, "", filled(Float32Array, (i) => columns.cvs[3 * i + k]))])),
   };
 };
+// Values made when somebody looks at them: a million points have more properties than patience.
+NC.lazily = (property, make) => Object.defineProperty(property, "values", {
+  configurable: true, enumerable: true,
+  get() {
+    const value = make();
+    Object.defineProperty(property, "values", { value, enumerable: true });
+    return value;
+  },
+});
 
 NC.rangeOf = (property) => {
   if (!property.range) {
@@ -67,13 +83,13 @@ NC.coloursOf = (property, n) => {
 NC.filters = (properties, columns, n) => {
   const state = { kinds: new Map(), ranges: new Map(), distinct: false, domain: "", words: null, search: "" };
   const mask = new Uint8Array(n);
-  const tests = (without) => {
+  const tests = () => {
     const found = [];
-    for (const [name, chosen] of state.kinds) if (chosen.size && name !== without) {
+    for (const [name, chosen] of state.kinds) if (chosen.size) {
       const { values, labels } = properties[name], table = labels.map((_, k) => chosen.has(k));
       found.push((i) => table[values[i]]);
     }
-    for (const [name, [low, high]] of state.ranges) if (name !== without) {
+    for (const [name, [low, high]] of state.ranges) {
       const { values } = properties[name];
       found.push((i) => values[i] >= low && values[i] <= high);
     }
@@ -85,9 +101,11 @@ NC.filters = (properties, columns, n) => {
   return {
     state, mask,
     apply() {
+      let count = 0;
       mask.fill(1);
       for (const test of tests()) for (let i = 0; i < n; i++) if (mask[i] && !test(i)) mask[i] = 0;
-      return mask.reduce((a, b) => a + b, 0);
+      for (let i = 0; i < n; i++) count += mask[i];
+      return count;
     },
     isolate(name, kind, add) {
       const chosen = state.kinds.get(name) || new Set(), only = chosen.has(kind) && (add || chosen.size === 1);

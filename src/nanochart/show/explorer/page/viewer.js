@@ -5,7 +5,7 @@
 NC.TILT = NC.turnedBy([1, 0, 0, 0, 1, 0, 0, 0, 1], 0.42, 0.3); // seen a little from above and aside
 
 NC.viewer = (canvas, palette) => {
-  const gl = NC.context(canvas);
+  const gl = NC.context(canvas, true);
   if (!gl) throw new Error("This browser has no WebGL2, which the explorer needs.");
   const VERTEX = `
     in vec2 corner; in vec3 centre; in vec4 tint; uniform mat3 axes; uniform vec2 scale; uniform float radius, far, cut;

@@ -24,8 +24,8 @@ NC.program = (gl, vertex, fragment) => {
 };
 
 // A context that can be read back (pictures, tests); null where the browser has none.
-NC.context = (canvas) => canvas.getContext("webgl2", {
-  preserveDrawingBuffer: true, antialias: true, premultipliedAlpha: true,
+NC.context = (canvas, antialias) => canvas.getContext("webgl2", {
+  preserveDrawingBuffer: true, antialias, premultipliedAlpha: true,
 });
 
 NC.rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
