@@ -1,14 +1,17 @@
 """How soon the explorer shows a picture and how fast it turns, beside chemiscope's map.
 
-    python benchmarks/explorer.py RUN_FOLDER CHEMISCOPE_MIN_JS
+    python benchmarks/explorer.py RUN_FOLDER CHEMISCOPE_MIN_JS SIZE
 
-The points are those of the run, repeated up to the sizes below with normal noise of 2 % of the
-range on every chart coordinate: made up, for size only. CHEMISCOPE_MIN_JS is the bundle in
-chemiscope's wheel (sphinx/static/chemiscope.min.js); its map is given the same points, without
-structures, thinned as it does by default and not. Chromium is headless and draws on the CPU
-(SwiftShader). *First picture*: from asking for the page until its pixels can be read. *Frame*: the
-median time between two frames while the chart is being turned for two seconds; *all points*: the
-time to draw the resting chart whole and read a pixel. Writes results/explorer.json.
+Call it with SIZE 100000 and 1000000; the record keeps both. The points are those of the run,
+repeated up to the size with normal noise of 2 % of the range on every chart coordinate: made up,
+for size only. CHEMISCOPE_MIN_JS is the bundle in chemiscope's wheel
+(sphinx/static/chemiscope.min.js); its map is given the same points, without structures, thinned as
+it does by default and not. Chromium is headless and draws on the CPU (SwiftShader). *First
+picture*: from asking for the page until its pixels can be read. *Frame*: the median time between
+two frames while the chart is being turned for two seconds; *all points*: the time to draw the
+resting chart whole and read a pixel. What takes longer than a minute is recorded as
+such, and was tried once. *New user*: the command itself, from a shell to a picture and to a twin
+in the viewer, with two clicks. Writes results/explorer.json.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -31,17 +35,17 @@ from typing import Any
 import numpy as np
 from machine import cpu_model
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from nanochart.show.explorer.content import ExplorerPoints, ExplorerStructures
 from nanochart.show.explorer.server import ExplorerServer
 from nanochart.workflow.explore import RunSource
 
 RESULTS = Path(__file__).parent / "results" / "explorer.json"
-SIZES = (100_000, 1_000_000)
-REPEATS = {100_000: 3, 1_000_000: 2}
+REPEATS = 3
 ARGUMENTS = ["--headless", "--no-sandbox", "--enable-unsafe-swiftshader", "--disable-quic"]
 NOISE = 0.02
-PATIENCE = 240_000
+PATIENCE = 60_000  # ms
 
 #: Resolves when what was drawn can be read.
 PIXELS = """async () => {
@@ -188,76 +192,132 @@ def ours(browser: Browser, source: Any) -> dict[str, Any]:
     }
 
 
-def theirs(browser: Browser, files: str, name: str, *, thinned: bool) -> dict[str, Any]:
-    """One reading of chemiscope's map."""
-    page = page_of(browser)
-    began = time.perf_counter()
-    page.goto(f"{files}/page.html")
+def within_patience(page: Page, script: str, argument: Any) -> Any:
+    """Run a script that may keep the page busy for longer than anybody waits."""
+    page.evaluate(
+        """([script, argument]) => {
+          const root = document.documentElement;
+          delete root.dataset.done;
+          const end = (what) => (value) => { root.dataset.done = JSON.stringify([what, value]); };
+          setTimeout(() => eval(script)(argument).then((v) => end("value")(v ?? null),
+            (e) => end("failed")(String(e))));
+        }""",
+        [script, argument],
+    )
+    page.wait_for_selector("html[data-done]")
+    kind, value = json.loads(page.locator("html").get_attribute("data-done") or "")
+    if kind == "failed":
+        raise RuntimeError(value)
+    return value
+
+
+def theirs(playwright: Any, files: str, name: str, *, thinned: bool) -> dict[str, Any]:
+    """One reading of chemiscope's map, in a browser that can be closed if it does not answer."""
+    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+    found: dict[str, Any] = {}
     try:
-        page.evaluate(LOAD, [f"{files}/{name}", thinned])
-        page.evaluate(PIXELS)
-        first = time.perf_counter() - began
+        page = page_of(browser)
+        began = time.perf_counter()
+        page.goto(f"{files}/page.html")
+        within_patience(page, LOAD, [f"{files}/{name}", thinned])
+        within_patience(page, PIXELS, None)
+        found["first_picture_s"] = time.perf_counter() - began
         page.wait_for_timeout(1500)
-        canvas = page.locator("#map canvas").last
-        canvas.evaluate("(canvas) => { canvas.id = 'turned'; }")
-        turned = page.evaluate(TURN, "#turned")
-        gaps = turned["gaps"][len(turned["gaps"]) // 2 :]
-        return {"first_picture_s": first, "frame_ms": statistics.median(gaps)}
-    except Exception as error:  # the record says what stopped it
-        return {"failed": str(error).splitlines()[0][:200]}
+        mark = "async () => { [...document.querySelectorAll('#map canvas')].pop().id = 'turned'; }"
+        within_patience(page, mark, None)
+        gaps = within_patience(page, TURN, "#turned")["gaps"]
+        found["frame_ms"] = statistics.median(gaps[len(gaps) // 2 :])
+    except (PlaywrightError, RuntimeError) as error:  # the record says what stopped it
+        found["failed"] = str(error).splitlines()[0][:200]
     finally:
+        browser.close()
+    return found
+
+
+def new_user(browser: Browser, folder: Path) -> dict[str, float]:
+    """From the command to a picture, and to a twin in the viewer: two clicks."""
+    command = [sys.executable, "-m", "nanochart", "explore", str(folder), "--no-browser"]
+    began = time.perf_counter()
+    with subprocess.Popen([*command], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        page = page_of(browser)
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+        page.evaluate(PIXELS)
+        picture = time.perf_counter() - began
+        page.locator("#legend button", has_text="Twin").click()
+        page.locator("#chart").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#about h2")
+        structure = time.perf_counter() - began
         page.close()
+        process.terminate()
+    return {"command_to_picture_s": picture, "command_to_twin_s": structure}
 
 
 def medians(readings: list[dict[str, Any]]) -> dict[str, Any]:
     """The median of every figure, and all readings."""
-    good = [one for one in readings if "failed" not in one]
-    names = good[0] if good else []
-    found = {name: round(statistics.median(one[name] for one in good), 3) for name in names}
+    names = {name: None for one in readings for name in one if name != "failed"}
+    found = {
+        name: round(statistics.median(one[name] for one in readings if name in one), 3)
+        for name in names
+    }
     return found | {"readings": readings}
 
 
-def main(folder: Path, bundle: Path) -> None:
+def main(folder: Path, bundle: Path, size: int) -> None:
     source = RunSource(folder)
     source.structures(np.array([0]))  # compiled, or read from numba's cache
-    record: dict[str, Any] = {
-        "command": "python benchmarks/explorer.py RUN_FOLDER CHEMISCOPE_MIN_JS",
+    record: dict[str, Any] = {"sizes": {}}
+    if RESULTS.exists():
+        record = json.loads(RESULTS.read_text())
+    record |= {
+        "command": f"python benchmarks/explorer.py {folder.name} {bundle.name} SIZE",
         "run": f"{len(source.points()):,} points of {folder.name}, repeated with noise",
         "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {name: version(name) for name in ("nanochart", "numpy", "playwright")},
-        "sizes": {},
+        "chemiscope_bundle_bytes": bundle.stat().st_size,
     }
+    repeated = Repeated(source, size)
+    found: dict[str, list[dict[str, Any]]] = {"ours": [], "chemiscope": [], "not thinned": []}
     with tempfile.TemporaryDirectory() as shared, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        record["versions"]["chromium"] = browser.version
-        record["chemiscope_bundle_bytes"] = bundle.stat().st_size
-        serve = partial(SimpleHTTPRequestHandler, directory=shared)
-        files = ThreadingHTTPServer(("127.0.0.1", 0), serve)
+        files = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=shared))
         threading.Thread(target=files.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{files.server_port}"
         (Path(shared) / "chemiscope.js").write_bytes(bundle.read_bytes())
         (Path(shared) / "page.html").write_text(
-            '<!DOCTYPE html><script src="chemiscope.js"></script><div id="meta"></div>'
-            '<div id="map" style="width: 1280px; height: 680px"></div><div id="info"></div>'
+            '<!DOCTYPE html><link rel="icon" href="data:,"><script src="chemiscope.js"></script>'
+            '<div id="meta"></div><div id="map" style="width: 1280px; height: 680px"></div>'
+            '<div id="info"></div>'
         )
-        for size in SIZES:
-            repeated = Repeated(source, size)
-            name = f"{size}.json"
-            (Path(shared) / name).write_text(json.dumps(dataset_of(repeated.points())))
-            found: dict[str, list[dict[str, Any]]] = {"ours": [], "chemiscope": []}
-            found["chemiscope, not thinned"] = []
-            for _ in range(REPEATS[size]):  # in turns
-                found["ours"].append(ours(browser, repeated))
-                for key, thinned in (("chemiscope", True), ("chemiscope, not thinned", False)):
-                    found[key].append(theirs(browser, address, name, thinned=thinned))
+        (Path(shared) / "points.json").write_text(json.dumps(dataset_of(repeated.points())))
+        for k in range(REPEATS):  # in turns
+            browser = playwright.chromium.launch(
+                executable_path="/usr/bin/chromium", args=ARGUMENTS
+            )
+            record["versions"]["chromium"] = browser.version
+            found["ours"].append(ours(browser, repeated))
+            if k == 0:
+                record["new_user"] = new_user(browser, folder)
+            browser.close()
+            for key, thinned in (("chemiscope", True), ("not thinned", False)):
+                if not any("failed" in one for one in found[key]):
+                    found[key].append(theirs(playwright, address, "points.json", thinned=thinned))
             record["sizes"][str(size)] = {key: medians(value) for key, value in found.items()}
-            print(size, json.dumps(record["sizes"][str(size)], indent=1), flush=True)
             RESULTS.write_text(json.dumps(record, indent=1) + "\n")
-        browser.close()
         files.shutdown()
+    print(json.dumps(record, indent=1))
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Files of the peer's page, without a line for each."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 4:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

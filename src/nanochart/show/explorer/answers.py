@@ -32,6 +32,7 @@ SCRIPTS = (
     "viewer.js",
     "plots.js",
     "path.js",
+    "card.js",
     "filters.js",
     "export.js",
     "app.js",

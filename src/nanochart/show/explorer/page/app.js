@@ -21,8 +21,9 @@
   const nameOf = (id) => (families.has(id) ? `${id} ${families.get(id).name}` : "no family");
   at("title").textContent = `${header.species}${header.n_atoms}`;
   at("title").title = header.title, document.title = `${header.species}${header.n_atoms} · ${header.title} · nanochart`;
-  let properties = NC.properties(header, columns), colourBy = "class", told = null, kept = [], current = null, placed = [];
-  const filters = NC.filters(properties, columns, n);
+  const properties = NC.properties(header, columns), filters = NC.filters(properties, columns, n);
+  // What several parts of the page look at: the structures kept and the current one, the words.
+  const page = { header, columns, n, source, families, nameOf, filters, properties, attempt, kept: [], current: null, told: null, colourBy: "class" };
 
   let cloud, viewer;
   try {
@@ -36,8 +37,14 @@
     at("chart").dataset.drawn = state.drawn;
   }
 
+  Object.assign(page, { cloud, viewer });
+  const card = NC.card(page, {
+    select: (point) => select(point), show: () => show(),
+    isolateFamily: (id) => isolate("family", header.families.findIndex((one) => one.id === id), false),
+  });
+
   // ---- filters, colours, legend ----
-  const paint = () => cloud.setColours(NC.coloursOf(properties[colourBy], n));
+  const paint = () => cloud.setColours(NC.coloursOf(properties[page.colourBy], n));
   const refresh = () => {
     const shown = filters.apply(), { state } = filters;
     cloud.setShown(filters.mask);
@@ -64,7 +71,7 @@
   };
   const present = (property) => (property.present ??= (() => { const has = new Uint8Array(property.labels.length); for (const v of property.values) has[v] = 1; return has; })());
   const drawLegend = () => {
-    const property = properties[colourBy], legend = at("legend");
+    const property = properties[page.colourBy], legend = at("legend");
     if (!property.isKind) {
       const [low, high] = NC.rangeOf(property), ramp = make("div", { className: "ramp" });
       ramp.style.background = `linear-gradient(to right, ${NC.VIRIDIS.map((c) => `rgb(${c})`).join(",")})`;
@@ -72,14 +79,14 @@
       return legend.replaceChildren(ramp, make("div", { className: "ends" },
         make("span", {}, NC.number(low)), make("span", {}, `${property.unit}${log}`), make("span", {}, NC.number(high))));
     }
-    const chosen = filters.state.kinds.get(colourBy) || new Set(), counts = countsOf(property);
+    const chosen = filters.state.kinds.get(page.colourBy) || new Set(), counts = countsOf(property);
     legend.replaceChildren(...property.labels.flatMap((label, kind) => {
       if (!present(property)[kind]) return [];
       const dot = make("i", { className: "dot" });
       dot.style.background = property.colours[kind];
       const entry = make("button", { type: "button", title: label, dataset: { kind } }, dot, make("span", {}, label), make("small", {}, NC.count(counts[kind])));
       entry.setAttribute("aria-pressed", chosen.has(kind)), entry.classList.toggle("off", chosen.size > 0 && !chosen.has(kind));
-      entry.addEventListener("click", (event) => isolate(colourBy, kind, event.shiftKey || event.ctrlKey || event.metaKey));
+      entry.addEventListener("click", (event) => isolate(page.colourBy, kind, event.shiftKey || event.ctrlKey || event.metaKey));
       return [entry];
     }));
   };
@@ -145,7 +152,7 @@
     return shares;
   };
   const drawPopulations = () => {
-    const name = properties[colourBy].isKind ? colourBy : "class", property = properties[name], chosen = filters.state.kinds.get(name) || new Set(), shares = sharesBy(name);
+    const name = properties[page.colourBy].isKind ? page.colourBy : "class", property = properties[name], chosen = filters.state.kinds.get(name) || new Set(), shares = sharesBy(name);
     const kinds = shares.map((_, k) => k).filter((k) => shares[k].some((v) => v > 0));
     const faint = NC.cssColour("rule"), seen = ladder.map((_, t) => t).filter((t) => perTemperature[t]); // some may be empty
     if (!seen.length) return at("populations").replaceChildren();
@@ -156,8 +163,7 @@
   };
 
   // ---- structures in the viewer ----
-  const letters = "ABCDEFGH";
-  const shownStructures = () => [...kept, ...(current && !kept.includes(current) ? [current] : [])].slice(0, 8);
+  page.list = () => [...page.kept, ...(page.current && !page.kept.includes(page.current) ? [page.current] : [])].slice(0, 8);
   const takeStructures = async (points) => {
     const found = await source.structures(points);
     return points.map((point, k) => {
@@ -166,19 +172,6 @@
       return { ...s, point, cvs: [...columns.cvs.subarray(3 * i, 3 * i + 3)], family: columns.family[i], inside: Boolean(columns.inside[i]), error: columns.error[i] };
     });
   };
-  const nearestOf = (cvs, count, accept) => {
-    const best = [];
-    for (let i = 0; i < n; i++) {
-      if (!accept(i)) continue;
-      const d = (columns.cvs[3 * i] - cvs[0]) ** 2 + (columns.cvs[3 * i + 1] - cvs[1]) ** 2 + (columns.cvs[3 * i + 2] - cvs[2]) ** 2;
-      if (best.length === count && d >= best[count - 1][0]) continue;
-      let k = best.findIndex(([other]) => other > d);
-      if (k < 0) k = best.length;
-      best.splice(k, 0, [d, i]);
-      if (best.length > count) best.pop();
-    }
-    return best.map(([d, i]) => [Math.sqrt(d), i]);
-  };
   const embeddedPoints = new Set(source.embedded || []);
   let asked = 0;
   const select = (point) => attempt(async () => {
@@ -186,110 +179,30 @@
     let use = point, instead = null;
     if (source.isStatic && !embeddedPoints.has(point)) { // the file holds some structures of each family
       const cvs = columns.cvs.subarray(3 * point, 3 * point + 3);
-      const [[distance, other]] = nearestOf(cvs, 1, (i) => embeddedPoints.has(i));
+      const [[distance, other]] = NC.nearest(columns.cvs, cvs, 1, (i) => embeddedPoints.has(i));
       use = other, instead = { point, distance };
     }
     const [structure] = await takeStructures([use]);
     if (number !== asked) return; // another was picked meanwhile
-    current = { ...structure, instead };
+    page.current = { ...structure, instead };
     show();
   });
   const lookAt = (id) => attempt(async () => {
     const one = families.get(id);
     const accept = (i) => columns.family[i] === id && columns.stands_for[i] === i && (!source.isStatic || embeddedPoints.has(i));
-    const members = nearestOf(one.centre, 6, accept).map(([, i]) => i);
+    const members = NC.nearest(columns.cvs, one.centre, 6, accept).map(([, i]) => i);
     if (!members.length) throw new Error(`No structure of family ${id} is in this file.`);
     const number = ++asked, found = await takeStructures(members);
     if (number !== asked) return;
-    kept = found, current = found[0], show();
+    page.kept = found, page.current = found[0], show();
   });
   const show = () => {
-    const list = shownStructures();
+    const list = page.list();
     viewer.show(list);
-    at("viewer-empty").hidden = list.length > 0, at("keep").disabled = !current || kept.includes(current) || kept.length >= 7, at("clear-kept").hidden = !kept.length;
-    cloud.setMarks(list.map((s, k) => ({ cvs: s.cvs, letter: letters[k], outside: s.inside === false })));
-    drawLabels(), drawAtomLegend(), drawAbout(), drawRdf(), drawNear();
+    at("viewer-empty").hidden = list.length > 0, at("keep").disabled = !page.current || page.kept.includes(page.current) || page.kept.length >= 7, at("clear-kept").hidden = !page.kept.length;
+    cloud.setMarks(list.map((s, k) => ({ cvs: s.cvs, letter: NC.LETTERS[k], outside: s.inside === false })));
+    card.labels(), card.atomLegend(), card.about(), card.rdf(), card.near();
   };
-  const drawLabels = () => {
-    const list = shownStructures();
-    at("labels").replaceChildren(...viewer.tiles().flatMap((tile, k) => {
-      const s = list[k];
-      if (!s || list.length < 2) return [];
-      const label = make("span", { title: s.name }, `${letters[k]} `, make("small", {}, s.name));
-      Object.assign(label.style, { left: `${tile.left}px`, top: `${tile.top}px`, maxWidth: `${tile.width - 22}px` });
-      const away = make("button", { type: "button" }, "×");
-      away.setAttribute("aria-label", `Put ${letters[k]} away`);
-      Object.assign(away.style, { left: `${tile.left + tile.width - 22}px`, top: `${tile.top}px` });
-      away.addEventListener("click", () => { kept = kept.filter((one) => one !== s); if (current === s) current = kept[kept.length - 1] || null; show(); });
-      return [label, away];
-    }));
-  };
-  const drawAtomLegend = () => {
-    const list = shownStructures(), { mode } = viewer.state;
-    const entry = (colour, text) => { const dot = make("i", { className: "dot" }); dot.style.background = colour; return make("span", {}, dot, text); };
-    if (!list.length || mode === "plain") return at("atom-legend").replaceChildren();
-    if (mode !== "environment") {
-      const stops = mode === "neighbours" ? [3, 6, 9, 12].map((k) => [`rgb(${NC.shade((k - 3) / 9)})`, `${k}${k === 12 ? " or more" : ""} neighbours`]) : [[`rgb(${NC.shade(0)})`, "outermost"], [`rgb(${NC.shade(1)})`, "centre"]];
-      return at("atom-legend").replaceChildren(...stops.map(([c, t]) => entry(c, t)));
-    }
-    const counts = header.environments.map(() => 0);
-    for (const s of list) for (const code of s.environment) counts[code]++;
-    at("atom-legend").replaceChildren(...header.environments.filter(({ code }) => counts[code]).map(({ code, name, colour }) => entry(colour, list.length > 1 ? name : `${name} ${counts[code]}`)));
-  };
-  const seenAt = (point) => {
-    const rep = columns.stands_for[point], at_ = [];
-    for (let i = 0; i < n; i++) if (columns.stands_for[i] === rep) at_.push(columns.temperature[i]);
-    const ts = at_.filter((t) => t >= 0).map((t) => ladder[t]);
-    return { times: at_.length, low: Math.min(...ts), high: Math.max(...ts) };
-  };
-  const drawAbout = () => {
-    const s = current, root = at("about");
-    if (!s) return root.replaceChildren();
-    const list = make("dl"), add = (term, value, wide) => list.append(make("dt", {}, term), make("dd", { className: wide ? "span" : "" }, value));
-    const dot = (colour) => { const i = make("i", { className: "dot" }); i.style.background = colour; return i; };
-    const cls = header.classes[s.cluster_class], flags = [];
-    add("class", make("span", {}, dot(NC.isDark() ? cls.dark : cls.light), ` ${cls.name}`));
-    const mean = s.neighbours.reduce((a, b) => a + b, 0) / s.nAtoms;
-    add("neighbours", mean.toFixed(2));
-    if (s.point !== undefined) {
-      const i = s.point, times = seenAt(i);
-      add("energy", `${NC.number(header.lowest_energy + columns.energy[i], 8)} eV`), add("above lowest", `${columns.energy[i].toFixed(3)} eV`);
-      add("temperature", columns.temperature[i] >= 0 ? `${NC.number(ladder[columns.temperature[i]])} K` : "–");
-      add("seen", times.times === 1 ? "once" : `${NC.count(times.times)} times${Number.isFinite(times.low) ? `, ${NC.number(times.low)}–${NC.number(times.high)} K` : ""}`);
-    }
-    add("error", `${NC.number(s.error, 3)}`), add("domain", s.inside ? "inside" : "outside");
-    const family = s.family >= 0 ? make("button", { type: "button", className: "look" }, `${nameOf(s.family)}`) : "none";
-    if (s.family >= 0) family.addEventListener("click", () => isolate("family", header.families.findIndex((one) => one.id === s.family), false));
-    add("family", family, true), add("chart", s.cvs.map((v) => NC.number(v, 4)).join(", "), true);
-    if (s.point !== undefined) add("row", `${NC.count(columns.row[s.point])} of the landscape`, true);
-    if (s.file) flags.push(`${s.file}, frame ${s.frame}: placed as it is, not quenched. A hot snapshot belongs on this chart only after a quench.`);
-    if (!s.inside) flags.push(`Outside the chart’s domain: it was trained on nothing like this (its error may be up to ${NC.number(header.largest_error, 3)}), and its place means little.`);
-    if (s.instead) flags.push(`This file holds some structures of each family. Row ${NC.count(columns.row[s.instead.point])} is not among them; this is the nearest that is, ${NC.number(s.instead.distance, 3)} away on the chart.`);
-    root.replaceChildren(make("h2", {}, s.name), make("p", {}, s.sentence), ...flags.map((text) => make("p", { className: "flag" }, text)), list);
-  };
-  const drawRdf = () => attempt(async () => {
-    const list = shownStructures(), s = current;
-    if (!s) return at("rdf").replaceChildren(), void (at("rdf-note").textContent = "");
-    const band = s.family >= 0 && families.has(s.family) ? await source.band(s.family) : null;
-    if (s !== current) return;
-    const others = list.filter((one) => one !== s);
-    NC.drawRdf(at("rdf"), { grid: header.rdf_grid, band, bandColour: families.get(s.family)?.colour || header.no_family, lines: [...others.map(({ rdf }) => ({ rdf, dash: "1 2" })), { rdf: s.rdf }] });
-    at("rdf-note").textContent = `RDF of ${list.length > 1 ? letters[list.indexOf(s)] : "this structure"}${band ? `; shaded: 5 to 95 % of family ${s.family}, dashed its median` : ""}${others.length ? "; dotted: the others" : ""}.`;
-  });
-  const drawNear = () => {
-    if (!current || source.isStatic) return at("near").replaceChildren();
-    const rep = current.point === undefined ? -1 : columns.stands_for[current.point];
-    const near = nearestOf(current.cvs, 5, (i) => columns.stands_for[i] === i && i !== rep);
-    at("near").replaceChildren(make("h2", {}, "Nearest on the chart"), ...near.map(([distance, i]) => {
-      const cls = header.classes[columns.cluster_class[i]], dot = make("i", { className: "dot" });
-      dot.style.background = NC.isDark() ? cls.dark : cls.light;
-      const name = told && told.index[i] >= 0 ? told.texts[told.index[i]][0] : cls.name;
-      const entry = make("button", { type: "button" }, dot, make("span", { title: name }, name), make("small", {}, `${columns.energy[i].toFixed(2)} eV, ${NC.number(distance, 2)} away`));
-      entry.addEventListener("click", () => select(i));
-      return entry;
-    }));
-  };
-
   // ---- hands on the chart ----
   let hovering = 0;
   const tip = at("tip");
@@ -298,7 +211,7 @@
     hovering = requestAnimationFrame(() => {
       const i = cloud.pick(x, y, 9);
       if (i === null) return void (tip.hidden = true);
-      const name = told && told.index[i] >= 0 ? told.texts[told.index[i]][0] : header.classes[columns.cluster_class[i]].name;
+      const name = page.told && page.told.index[i] >= 0 ? page.told.texts[page.told.index[i]][0] : header.classes[columns.cluster_class[i]].name;
       tip.replaceChildren(make("b", {}, name), `${header.classes[columns.cluster_class[i]].name}, family ${nameOf(columns.family[i])}, lowest + ${columns.energy[i].toFixed(3)} eV`);
       tip.hidden = false;
       const [px, py] = cloud.whereIs(i), stage = at("stage");
@@ -327,7 +240,7 @@
 
   // ---- controls ----
   const fillSelects = () => {
-    const entries = Object.entries(properties), value = at("colour-by").value || colourBy;
+    const entries = Object.entries(properties), value = at("colour-by").value || page.colourBy;
     at("colour-by").replaceChildren(...entries.map(([key, { name }]) => make("option", { value: key }, name))), at("colour-by").value = value;
     at("range-property").replaceChildren(...entries.filter(([, p]) => !p.isKind).map(([key, { name }]) => make("option", { value: key }, name)));
     suggestRange();
@@ -336,7 +249,7 @@
     const [low, high] = NC.rangeOf(properties[at("range-property").value]);
     at("range-low").placeholder = NC.number(low, 3), at("range-high").placeholder = NC.number(high, 3), at("range-low").value = at("range-high").value = "";
   };
-  at("colour-by").addEventListener("change", () => { colourBy = at("colour-by").value, paint(), drawLegend(), drawPopulations(); });
+  at("colour-by").addEventListener("change", () => { page.colourBy = at("colour-by").value, paint(), drawLegend(), drawPopulations(); });
   at("range-property").addEventListener("change", suggestRange);
   at("range").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -348,7 +261,7 @@
   at("dot-size").addEventListener("input", () => { cloud.state.size = Number(at("dot-size").value), cloud.redraw(); });
   at("reset-chart").addEventListener("click", () => cloud.fit(true));
   at("fit-shown").addEventListener("click", () => cloud.fit(false));
-  at("atom-colour").addEventListener("change", () => { viewer.state.mode = at("atom-colour").value, viewer.redraw(), drawAtomLegend(); });
+  at("atom-colour").addEventListener("change", () => { viewer.state.mode = at("atom-colour").value, viewer.redraw(), card.atomLegend(); });
   const section = at("auto-cut");
   const cut = (value) => { viewer.state.cut = value, at("cut").value = value, section.setAttribute("aria-pressed", false), viewer.redraw(); };
   at("cut").addEventListener("input", () => cut(Number(at("cut").value)));
@@ -359,25 +272,25 @@
   });
   at("clarity").addEventListener("input", () => { viewer.state.clarity = Number(at("clarity").value), viewer.redraw(); });
   at("ball").addEventListener("input", () => { viewer.state.ball = Number(at("ball").value), viewer.redraw(); });
-  const keep = () => { if (current && !kept.includes(current) && kept.length < 7) kept = [...kept, current], show(); };
+  const keep = () => { if (page.current && !page.kept.includes(page.current) && page.kept.length < 7) page.kept = [...page.kept, page.current], show(); };
   at("keep").addEventListener("click", keep);
-  at("clear-kept").addEventListener("click", () => { kept = [], show(); });
+  at("clear-kept").addEventListener("click", () => { page.kept = [], show(); });
 
   // ---- search in words ----
   let typing = 0;
   const search = () => {
     const { state } = filters, text = at("search").value.trim();
-    state.search = text, state.words = text ? NC.searched(text, { header, columns, told }) : null;
-    at("search-state").textContent = text && !told ? `In the families’ words; those of the structures are being told${telling}` : "";
+    state.search = text, state.words = text ? NC.searched(text, { header, columns, told: page.told }) : null;
+    at("search-state").textContent = text && !page.told ? `In the families’ words; those of the structures are being told${telling}` : "";
     refresh();
   };
   at("search").addEventListener("input", () => { clearTimeout(typing), typing = setTimeout(search, 180); });
   let telling = "";
   const readWords = async () => {
     const { header: words, columns: { index } } = await source.words();
-    told = { texts: words.texts, index };
+    page.told = { texts: words.texts, index };
     if (filters.state.search) search();
-    if (current) drawNear();
+    if (page.current) card.near();
     at("search").dataset.told = "yes";
   };
   const awaitWords = async () => {
@@ -385,7 +298,7 @@
       const { done, total } = await source.wordsProgress();
       if (done >= total) return readWords();
       telling = ` (${Math.floor(100 * done / total)} %)`;
-      if (filters.state.search && !told) at("search-state").textContent = `In the families’ words; those of the structures are being told${telling}`;
+      if (filters.state.search && !page.told) at("search-state").textContent = `In the families’ words; those of the structures are being told${telling}`;
       await new Promise((later) => setTimeout(later, 1500));
     }
   };
@@ -420,10 +333,10 @@
     if (/\.csv$/i.test(file.name)) return openTable(await file.text(), file.name);
     if (file.size > LARGEST) throw new Error(`${file.name} is larger than ${LARGEST / 1e6} MB: project it with nanochart project, and drop its table.`);
     const found = await source.place(await file.text());
-    placed = found.map((s) => ({ ...s, file: file.name }));
-    kept = placed.slice(0, 6), current = placed[0], show();
+    const placed = found.map((s) => ({ ...s, file: file.name }));
+    page.kept = placed.slice(0, 6), page.current = placed[0], show();
     const { frames } = placed[0];
-    if (frames > kept.length) at("drawn").textContent = `${kept.length} of the ${frames} frames of ${file.name} are shown; project larger files with nanochart project`;
+    if (frames > page.kept.length) at("drawn").textContent = `${page.kept.length} of the ${frames} frames of ${file.name} are shown; project larger files with nanochart project`;
   });
   const hint = at("drop-hint");
   addEventListener("dragover", (event) => { event.preventDefault(), hint.hidden = false; });
@@ -434,42 +347,7 @@
   });
   at("file").addEventListener("change", () => { if (at("file").files[0]) takeFile(at("file").files[0]), at("file").value = ""; });
 
-  // ---- export ----
-  const infoOf = (s) => ({
-    name: s.name, class: header.classes[s.cluster_class].name, family: s.family, cv1: s.cvs[0], cv2: s.cvs[1], cv3: s.cvs[2], inside: s.inside, reconstruction_error: s.error,
-    ...(s.point === undefined ? {} : {
-      energy: header.lowest_energy + columns.energy[s.point], energy_above_lowest: columns.energy[s.point],
-      temperature: columns.temperature[s.point] >= 0 ? ladder[columns.temperature[s.point]] : -1, row: columns.row[s.point],
-    }),
-  });
-  const exported = async () => {
-    let list = kept.length ? shownStructures() : null;
-    if (!list) {
-      const points = [];
-      for (let i = 0; i < n; i++) if (filters.mask[i] && (!source.isStatic || embeddedPoints.has(i))) points.push(i);
-      if (points.length > NC.MOST_EXPORTED) throw new Error(`${NC.count(points.length)} structures are shown; filter to at most ${NC.count(NC.MOST_EXPORTED)}, or keep those you want. Nothing was written.`);
-      list = await takeStructures(points);
-    }
-    if (!list.length) throw new Error("No structure is shown: nothing was written.");
-    return list.map((s) => ({ structure: s, info: infoOf(s) }));
-  };
-  const stem = `${header.species}${header.n_atoms}`;
-  const exporters = {
-    extxyz: async () => NC.save(`${stem}.extxyz`, NC.extxyz(await exported(), header.species), "text/plain"),
-    chemiscope: async () => NC.save(`${stem}-chemiscope.json`, NC.chemiscope(await exported(), header), "application/json"),
-    table: async () => {
-      const lines = ["row,cv1,cv2,cv3,class,family,energy_eV,temperature_K,error,inside"];
-      for (let i = 0; i < n; i++) if (filters.mask[i]) lines.push([columns.row[i], ...columns.cvs.subarray(3 * i, 3 * i + 3), header.classes[columns.cluster_class[i]].name, columns.family[i],
-        (header.lowest_energy + columns.energy[i]).toFixed(5), columns.temperature[i] >= 0 ? ladder[columns.temperature[i]] : "", columns.error[i], columns.inside[i]].join(","));
-      NC.save(`${stem}-points.csv`, `${lines.join("\n")}\n`, "text/csv");
-    },
-    chart: async () => { cloud.draw(); NC.save(`${stem}-chart.png`, await NC.picture([at("chart-back"), at("chart"), at("chart-front")], `${stem}, ${header.title}: ${at("count").textContent}, by ${properties[colourBy].name}`)); },
-    structure: async () => {
-      if (!current) throw new Error("No structure is shown: nothing was written.");
-      viewer.draw(), NC.save(`${stem}-structure.png`, await NC.picture([at("atoms")], shownStructures().map((s, k) => `${letters[k]} ${s.name}`).join("   ")));
-    },
-  };
-  for (const button of document.querySelectorAll("[data-export]")) button.addEventListener("click", () => { at("export").open = false, attempt(exporters[button.dataset.export]); });
+  NC.exportButtons(page, { takeStructures, embeddedPoints });
   document.addEventListener("click", (event) => { for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false; });
 
   addEventListener("keydown", (event) => {
@@ -481,11 +359,10 @@
     else if (event.key === "c") section.click();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    const later = Object.fromEntries(Object.entries(properties).filter(([key]) => key.startsWith("count:")));
-    properties = Object.assign(properties, NC.properties(header, columns), later), paint(), refresh(), show();
+    Object.assign(properties, NC.properties(header, columns)), paint(), refresh(), show();
   });
-  new ResizeObserver(() => { cloud.resize(), viewer.resize(), drawLabels(); }).observe(at("stage"));
-  new ResizeObserver(() => { viewer.resize(), drawLabels(); }).observe(at("viewer"));
+  new ResizeObserver(() => { cloud.resize(), viewer.resize(), card.labels(); }).observe(at("stage"));
+  new ResizeObserver(() => { viewer.resize(), card.labels(); }).observe(at("viewer"));
   new ResizeObserver(() => drawPopulations()).observe(at("populations"));
 
   fillSelects(), syncTemperature(), paint(), cloud.resize(), viewer.resize(), refresh();

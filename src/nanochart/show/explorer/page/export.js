@@ -48,3 +48,44 @@ NC.picture = (canvases, caption) => new Promise((done) => {
   pen.fillText(caption, 10 * ratio, first.height + strip / 2, sheet.width - 20 * ratio);
   sheet.toBlob(done, "image/png");
 });
+
+// The buttons of the menu; of a page without a server only the embedded structures can be had.
+NC.exportButtons = (page, { takeStructures, embeddedPoints }) => {
+  const { header, columns, n, source, filters, properties, attempt, cloud, viewer } = page, ladder = header.temperatures;
+  const at = (id) => document.getElementById(id);
+  const infoOf = (s) => ({
+    name: s.name, class: header.classes[s.cluster_class].name, family: s.family, cv1: s.cvs[0], cv2: s.cvs[1], cv3: s.cvs[2], inside: s.inside, reconstruction_error: s.error,
+    ...(s.point === undefined ? {} : {
+      energy: header.lowest_energy + columns.energy[s.point], energy_above_lowest: columns.energy[s.point],
+      temperature: columns.temperature[s.point] >= 0 ? ladder[columns.temperature[s.point]] : -1, row: columns.row[s.point],
+    }),
+  });
+  const exported = async () => {
+    let list = page.kept.length ? page.list() : null;
+    if (!list) {
+      const points = [];
+      for (let i = 0; i < n; i++) if (filters.mask[i] && (!source.isStatic || embeddedPoints.has(i))) points.push(i);
+      if (points.length > NC.MOST_EXPORTED) throw new Error(`${NC.count(points.length)} structures are shown; filter to at most ${NC.count(NC.MOST_EXPORTED)}, or keep those you want. Nothing was written.`);
+      list = await takeStructures(points);
+    }
+    if (!list.length) throw new Error("No structure is shown: nothing was written.");
+    return list.map((s) => ({ structure: s, info: infoOf(s) }));
+  };
+  const stem = `${header.species}${header.n_atoms}`;
+  const exporters = {
+    extxyz: async () => NC.save(`${stem}.extxyz`, NC.extxyz(await exported(), header.species), "text/plain"),
+    chemiscope: async () => NC.save(`${stem}-chemiscope.json`, NC.chemiscope(await exported(), header), "application/json"),
+    table: async () => {
+      const lines = ["row,cv1,cv2,cv3,class,family,energy_eV,temperature_K,error,inside"];
+      for (let i = 0; i < n; i++) if (filters.mask[i]) lines.push([columns.row[i], ...columns.cvs.subarray(3 * i, 3 * i + 3), header.classes[columns.cluster_class[i]].name, columns.family[i],
+        (header.lowest_energy + columns.energy[i]).toFixed(5), columns.temperature[i] >= 0 ? ladder[columns.temperature[i]] : "", columns.error[i], columns.inside[i]].join(","));
+      NC.save(`${stem}-points.csv`, `${lines.join("\n")}\n`, "text/csv");
+    },
+    chart: async () => { cloud.draw(); NC.save(`${stem}-chart.png`, await NC.picture([at("chart-back"), at("chart"), at("chart-front")], `${stem}, ${header.title}: ${at("count").textContent}, by ${properties[page.colourBy].name}`)); },
+    structure: async () => {
+      if (!page.current) throw new Error("No structure is shown: nothing was written.");
+      viewer.draw(), NC.save(`${stem}-structure.png`, await NC.picture([at("atoms")], page.list().map((s, k) => `${NC.LETTERS[k]} ${s.name}`).join("   ")));
+    },
+  };
+  for (const button of document.querySelectorAll("[data-export]")) button.addEventListener("click", () => { at("export").open = false, attempt(exporters[button.dataset.export]); });
+};
