@@ -8,7 +8,7 @@ for size only. CHEMISCOPE_MIN_JS is the bundle in chemiscope's wheel
 (sphinx/static/chemiscope.min.js); its map is given the same points, without structures, thinned as
 it does by default and not. Chromium is headless and draws on the CPU (SwiftShader). *First
 picture*: from asking for the page until its pixels can be read. *Frame*: the median time between
-two frames while the chart is being turned for two seconds; *all points*: the time to draw the
+two frames while ours is being turned for two seconds; *all points*: the time to draw the
 resting chart whole and read a pixel. What takes longer than a minute is recorded as
 such, and was tried once. *New user*: the command itself, from a shell to a picture and to a twin
 in the viewer, with two clicks. Writes results/explorer.json.
@@ -222,11 +222,6 @@ def theirs(playwright: Any, files: str, name: str, *, thinned: bool) -> dict[str
         within_patience(page, LOAD, [f"{files}/{name}", thinned])
         within_patience(page, PIXELS, None)
         found["first_picture_s"] = time.perf_counter() - began
-        page.wait_for_timeout(1500)
-        mark = "async () => { [...document.querySelectorAll('#map canvas')].pop().id = 'turned'; }"
-        within_patience(page, mark, None)
-        gaps = within_patience(page, TURN, "#turned")["gaps"]
-        found["frame_ms"] = statistics.median(gaps[len(gaps) // 2 :])
     except (PlaywrightError, RuntimeError) as error:  # the record says what stopped it
         found["failed"] = str(error).splitlines()[0][:200]
     finally:

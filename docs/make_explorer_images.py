@@ -22,15 +22,21 @@ from nanochart.workflow.explore import RunSource
 
 IMAGES = Path(__file__).parent / "images"
 ARGUMENTS = ["--headless", "--no-sandbox", "--enable-unsafe-swiftshader", "--disable-quic"]
-#: Colours of a palette picture: none of the pictures needs more.
-COLOURS = 200
+#: Bytes of a picture: shades are made coarser until it is smaller.
+LARGEST = 195_000
 
 
 def save(page: Page, name: str) -> None:
-    page.wait_for_timeout(900)
+    page.evaluate("document.activeElement.blur()")
+    page.wait_for_timeout(1200)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    small = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    small.save(IMAGES / f"explorer-{name}.png", optimize=True)
+    path = IMAGES / f"explorer-{name}.png"
+    for step in (1, 3, 5, 9, 15):
+        image.point([min(255, step * round(v / step)) for v in range(256)] * 3).save(
+            path, optimize=True
+        )
+        if path.stat().st_size <= LARGEST:
+            return
 
 
 def open_page(browser: Any, url: str, **options: Any) -> Page:

@@ -59,13 +59,23 @@ class BadQuestion(Exception):
 
 def page_file(name: str) -> Answer:
     """Return one of the page's own files, by a name of this closed list and no other."""
-    if name not in ("index.html", "explorer.css", *SCRIPTS):
-        raise UnknownQuestion(name)
-    text = text_of(name)
     if name == "index.html":
-        tags = "".join(f'<script src="{script}"></script>\n' for script in SCRIPTS)
-        text = text.replace("<!-- scripts -->", tags)
+        # The points are asked for at once, before the script that reads them is there.
+        early = '<link rel="preload" href="api/points" as="fetch" crossorigin="anonymous">'
+        text = text_of(name).replace("<!-- head -->", early)
+        text = text.replace("<!-- scripts -->", '<script src="explorer.js"></script>')
+    elif name == "explorer.css":
+        text = text_of(name)
+    elif name == "explorer.js":
+        text = script_text()
+    else:
+        raise UnknownQuestion(name)
     return Answer(text.encode(), f"{_TYPES[name.rsplit('.', 1)[1]]}; charset=utf-8")
+
+
+def script_text() -> str:
+    """Return all scripts of the page as one."""
+    return "\n".join(text_of(name) for name in SCRIPTS)
 
 
 def text_of(name: str) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nanochart.errors import NanochartError
 from nanochart.files import write_text
 from nanochart.progress import Progress
-from nanochart.show.explorer.answers import MOST_STRUCTURES, SCRIPTS, text_of
+from nanochart.show.explorer.answers import MOST_STRUCTURES, script_text, text_of
 from nanochart.show.explorer.content import (
     ExplorerPoints,
     ExplorerStructures,
@@ -144,7 +144,7 @@ def _structure_columns(parts: list[ExplorerStructures]) -> dict[str, NDArray[Any
 def _page(data: str) -> str:
     """Return the page with styles, scripts and data inside; it may load nothing from elsewhere."""
     page, css = (text_of(name) for name in ("index.html", "explorer.css"))
-    script = "\n".join(text_of(name) for name in SCRIPTS)
+    script = script_text()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
