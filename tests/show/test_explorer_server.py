@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import resource
@@ -136,10 +137,14 @@ def ask(
 
 
 def raw(server: ExplorerServer, sent: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as client:
+    """Send bytes and return what comes back; the server may hang up on what it does not take."""
+    found = b""
+    with (
+        socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as client,
+        contextlib.suppress(OSError),
+    ):
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
-        found = b""
         while part := client.recv(65536):
             found += part
     return found
