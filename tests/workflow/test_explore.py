@@ -9,7 +9,11 @@ import json
 import pickle
 import re
 import shutil
+import signal
 import struct
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +236,17 @@ def test_static_takes_no_trajectory(charted_run: Path, tmp_path: Path) -> None:
     arguments = ["explore", str(charted_run), "--static", str(tmp_path / "a.html")]
     result = CliRunner().invoke(app, [*arguments, "--trajectory", "b.csv"])
     assert isinstance(result.exception, NanochartError)
+
+
+def test_the_verb_serves_until_it_is_interrupted(charted_run: Path) -> None:
+    command = [sys.executable, "-m", "nanochart", "explore", str(charted_run)]
+    with subprocess.Popen(
+        [*command, "--no-browser", "--json"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            assert b"nanochart explorer" in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
