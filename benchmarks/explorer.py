@@ -5,8 +5,8 @@
 Call it with SIZE 100000 and 1000000; the record keeps both. The points are those of the run,
 repeated up to the size with normal noise of 2 % of the range on every chart coordinate: made up,
 for size only. CHEMISCOPE_MIN_JS is the bundle in chemiscope's wheel
-(sphinx/static/chemiscope.min.js); its map is given the same points, without structures, thinned as
-it does by default and not. Chromium is headless and draws on the CPU (SwiftShader). *First
+(sphinx/static/chemiscope.min.js), or a dash for ours alone; its map is given the same points,
+without structures, thinned as it does by default and not. Chromium is headless and draws on the CPU (SwiftShader). *First
 picture*: from asking for the page until its pixels can be read. *Frame*: the median time between
 two frames while ours is being turned for two seconds; *all points*: the time to draw the
 resting chart whole and read a pixel. What takes longer than a minute is recorded as
@@ -265,22 +265,24 @@ def main(folder: Path, bundle: Path, size: int) -> None:
     source = RunSource(folder)
     source.structures(np.array([0]))  # compiled, or read from numba's cache
     record: dict[str, Any] = {"sizes": {}}
+    with_peer = bundle.is_file()
     if RESULTS.exists():
         record = json.loads(RESULTS.read_text())
     record |= {
-        "command": f"python benchmarks/explorer.py {folder.name} {bundle.name} SIZE",
+        "command": "python benchmarks/explorer.py au90 chemiscope.min.js SIZE",
         "run": f"{len(source.points()):,} points of {folder.name}, repeated with noise",
         "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {name: version(name) for name in ("nanochart", "numpy", "playwright")},
-        "chemiscope_bundle_bytes": bundle.stat().st_size,
+        "load_at_the_start": os.getloadavg()[0],
     }
     repeated = Repeated(source, size)
+    kept = record["sizes"].setdefault(str(size), {})
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "chemiscope": [], "not thinned": []}
     with tempfile.TemporaryDirectory() as shared, sync_playwright() as playwright:
         files = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=shared))
         threading.Thread(target=files.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{files.server_port}"
-        (Path(shared) / "chemiscope.js").write_bytes(bundle.read_bytes())
+        (Path(shared) / "chemiscope.js").write_bytes(bundle.read_bytes() if with_peer else b"")
         (Path(shared) / "page.html").write_text(
             '<!DOCTYPE html><link rel="icon" href="data:,"><script src="chemiscope.js"></script>'
             '<div id="meta"></div><div id="map" style="width: 1280px; height: 680px"></div>'
@@ -297,9 +299,9 @@ def main(folder: Path, bundle: Path, size: int) -> None:
                 record["new_user"] = new_user(browser, folder)
             browser.close()
             for key, thinned in (("chemiscope", True), ("not thinned", False)):
-                if not any("failed" in one for one in found[key]):
+                if with_peer and not any("failed" in one for one in found[key]):
                     found[key].append(theirs(playwright, address, "points.json", thinned=thinned))
-            record["sizes"][str(size)] = {key: medians(value) for key, value in found.items()}
+            kept |= {key: medians(value) for key, value in found.items() if value}
             RESULTS.write_text(json.dumps(record, indent=1) + "\n")
         files.shutdown()
     print(json.dumps(record, indent=1))

@@ -65,9 +65,12 @@ def main(folder: Path) -> None:
             executable_path=shutil.which("chromium"), args=ARGUMENTS
         )
         page = open_page(browser, server.url, viewport=desk, color_scheme="light")
-        family_like(page, "Dh", "decahedron").locator(".look").click()
+        page.locator("#search").fill("Marks decahedron")
+        page.wait_for_selector("#chips button[title*='Marks']")
+        page.locator("#chart").focus()
+        page.keyboard.press("Enter")
         page.wait_for_selector("#about h2")
-        page.locator("#clear-kept").click()
+        page.keyboard.press("Escape")
         save(page, "structure")
 
         page.locator("#auto-cut").click()

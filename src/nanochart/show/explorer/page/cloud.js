@@ -139,9 +139,10 @@ NC.cloud = ({ glCanvas, backCanvas, frontCanvas, cvs, onDraw }) => {
     const most = state.moving ? Math.round(pace.most) : n, size = dotSize() * cam.ratio * Math.sqrt(view.zoom);
     gl.bindVertexArray(vertices);
     if (state.shown < n && state.faded) { // the rest stays as a pale cloud behind what is shown
-      set(Math.max(1, 0.55 * size), [...unit("muted"), 0.12]);
+      const pale = Math.min(n - state.shown, 150000, most); // the more there are, the fainter each
+      set(Math.max(1, 0.55 * size), [...unit("muted"), Math.min(0.12, Math.max(0.012, 900 / pale))]);
       gl.depthMask(false), gl.enable(gl.BLEND);
-      gl.drawElements(gl.POINTS, Math.min(n - state.shown, 150000, most), gl.UNSIGNED_INT, 4 * state.shown);
+      gl.drawElements(gl.POINTS, pale, gl.UNSIGNED_INT, 4 * state.shown);
       gl.depthMask(true), gl.disable(gl.BLEND);
     }
     state.drawn = Math.min(state.shown, most);

@@ -46,7 +46,7 @@ NC.drawPopulations = (root, { temperatures, shares, colours, names, picked, onPi
   const low = temperatures[0], high = temperatures[n - 1], only = n === 1;
   const x = (t) => (only ? left + (width - left - right) / 2 : left + (width - left - right) * (t - low) / (high - low));
   const y = (v) => top + (height - top - bottom) * (1 - v);
-  const svg = NC.svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Fractions against temperature" });
+  const svg = NC.svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Fractions against temperature", class: shares.length > 15 ? "many" : "" });
   const below = new Float64Array(n);
   shares.forEach((share, k) => {
     const upper = share.map((v, i) => below[i] + v);
