@@ -6,12 +6,12 @@ Call it with SIZE 100000 and 1000000; the record keeps both. The points are thos
 repeated up to the size with normal noise of 2 % of the range on every chart coordinate: made up,
 for size only. CHEMISCOPE_MIN_JS is the bundle in chemiscope's wheel
 (sphinx/static/chemiscope.min.js), or a dash for ours alone; its map is given the same points,
-without structures, thinned as it does by default and not. Chromium is headless and draws on the CPU (SwiftShader). *First
-picture*: from asking for the page until its pixels can be read. *Frame*: the median time between
-two frames while ours is being turned for two seconds; *all points*: the time to draw the
-resting chart whole and read a pixel. What takes longer than a minute is recorded as
-such, and was tried once. *New user*: the command itself, from a shell to a picture and to a twin
-in the viewer, with two clicks. Writes results/explorer.json.
+without structures, thinned as it does by default and not. Chromium is headless and draws on the
+CPU (SwiftShader). *First picture*: from asking for the page until its pixels can be read. *Frame*:
+the median time between two frames while ours is being turned for two seconds; *all points*: the
+time to draw the resting chart whole and read a pixel. What takes longer than a minute is recorded
+as such, and was tried once. *New user*: the command itself, from a shell to a picture and to a
+twin in the viewer, with two clicks. Writes results/explorer.json.
 """
 
 from __future__ import annotations
