@@ -7,6 +7,7 @@ import importlib
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -55,8 +56,14 @@ def require_oracle() -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture
-def chromium_path() -> str:
+def chromium_path(chromium: str) -> str:
     """Give the path of a Chromium to drive."""
+    return chromium
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Give the path of a Chromium, for fixtures that last longer than a test."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         missing("Chromium")
@@ -75,3 +82,67 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def charted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a run of the 256 structures that ship, charted by a network that never learned.
+
+    Its random features order the structures somehow, which is all that pages and tables need.
+    """
+    import numpy as np
+    import torch
+
+    from nanochart.chart.autoencoder import Autoencoder
+    from nanochart.chart.chart import Chart
+    from nanochart.chart.domain import Domain
+    from nanochart.chart.judgement import reconstruct
+    from nanochart.descriptor.rdf import BANDWIDTH, PAPER_GRID
+    from nanochart.descriptor.scaling import MinMaxScaling
+    from nanochart.landscape import open_landscape
+    from nanochart.progress import silent
+    from nanochart.workflow.config import parse_run_file
+    from nanochart.workflow.run import open_run
+    from nanochart.workflow.stages import STAGES
+
+    folder = tmp_path_factory.mktemp("charted") / "au90-small"
+    shipped = open_landscape("au90-small")
+    shutil.copytree(shipped.path, folder / "landscape")
+    example = Path(__file__).parents[1] / "examples" / "au90-quick.toml"
+    ladder = tomllib.loads(example.read_text(encoding="utf-8"))["sampling"]["temperatures"]
+    rdf = shipped["unique"].read("rdf").astype(np.float64)
+    scaling = MinMaxScaling.fit(rdf)
+    torch.manual_seed(0)
+    model = Autoencoder(n_bins=rdf.shape[1], n_cvs=3).eval()
+    with torch.no_grad():  # what never learned hardly tells structures apart
+        for layer in model.modules():
+            if isinstance(layer, torch.nn.Linear) and layer.out_features == 3:
+                layer.weight.mul_(1000.0)
+    cvs, errors = reconstruct(model, scaling.transform(rdf).astype(np.float32))
+    first, last = shipped["unique"].attributes["window"]
+    Chart(
+        model=model,
+        scaling=scaling,
+        grid=PAPER_GRID,
+        bandwidth=BANDWIDTH,
+        window=(int(first), int(last)),
+        species="Au",
+        n_atoms=90,
+        domain=Domain.of(rdf, errors, PAPER_GRID, 90),
+        error_quantiles={},
+    ).save(folder / "chart.safetensors")
+    text = f"""
+[system]
+species = "Au"
+n_atoms = 90
+[sampling]
+temperatures = {ladder}
+cycles = 10
+[families]
+bandwidth = {0.8 * float(cvs.std(axis=0).max())}
+minimum_size = 5
+"""
+    with open_run(folder, parse_run_file(text, where="test"), text, STAGES) as run:
+        for stage in ("families", "project"):
+            run.do(stage, silent)
+    return folder

@@ -682,6 +682,45 @@ def export(
     )
 
 
+@app.command()
+def explore(
+    folder: Annotated[Path, typer.Argument(help="run folder")],
+    static: Annotated[
+        Path | None, typer.Option(help="write the page into this one HTML file, and serve nothing")
+    ] = None,
+    trajectory: Annotated[
+        Path | None, typer.Option(help="table of `nanochart project` to show as a path")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="of this machine; 0: a free one")] = 0,
+    browser: Annotated[bool, typer.Option(help="open the page in the browser")] = True,
+    as_json: Json = False,
+) -> None:
+    """Open a page on which every point of the chart is a structure to turn in the hand.
+
+    Only this machine can reach it. `--static` writes one file to send to somebody: all points, and
+    some structures of every family.
+
+    Examples: `nanochart explore au90`, `nanochart explore au90 --static au90.html`
+    """
+    from nanochart.workflow.explore import serve_run, write_static_run
+
+    if static is not None:
+        if trajectory is not None:
+            raise NanochartError("--static takes no trajectory: drop its table on the page")
+        with progress_of("explore") as progress:
+            result = write_static_run(folder, static, progress=progress)
+        _print_summary(result, as_json)
+        return
+
+    def ready(url: str) -> None:
+        print(json.dumps({"url": url}) if as_json else url, flush=True)
+        say("nanochart: the explorer is at this address, on this machine only; Ctrl-C ends it")
+        if browser:
+            typer.launch(url)
+
+    serve_run(folder, trajectory=trajectory, port=port, ready=ready)
+
+
 def _do_stages(
     run_file: Path,
     output: Path | None,

@@ -81,6 +81,7 @@ def read_structures(
     skip_bad: bool = False,
     alloys: bool = False,
     block: int = BLOCK,
+    format: str | None = None,
 ) -> Iterator[Block]:
     """Read a file of structures of one size and, unless alloys may be, one element, in blocks.
 
@@ -102,6 +103,8 @@ def read_structures(
         Take frames of several elements, if every atom is the same element in all frames.
     block
         Frames a block.
+    format
+        ASE's name of the format, for files that must be of it; by default it is found out.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def read_structures(
     pending: list[tuple[int, NDArray[np.float64]]] = []
     elements: _Elements | None = None
     size, skipped, n_read = n_atoms or 0, 0, 0
-    for frame, atoms in _frames(path, skip_bad):
+    for frame, atoms in _frames(path, skip_bad, format):
         n_read = frame + 1
         if atoms is None:  # cut off here
             skipped += 1
@@ -140,10 +143,12 @@ def read_structures(
         yield _block(pending, elements, skipped, size)
 
 
-def _frames(path: Path, skip_bad: bool) -> Iterator[tuple[int, Atoms | None]]:
+def _frames(path: Path, skip_bad: bool, format: str | None) -> Iterator[tuple[int, Atoms | None]]:
     """Yield (number, frame); (number, None) last where the file breaks off and that may be."""
     frame = -1
-    if path.suffix == ".dcd":
+    if format is not None:
+        frames = iread(path, index=":", format=format, parallel=False)
+    elif path.suffix == ".dcd":
         frames = _dcd_frames(path)
     elif _is_dump(path):
         frames = _dump_frames(path)

@@ -50,7 +50,7 @@ def report_content(run: Run) -> ReportContent:
     place = snapshots.read("temperature_index")
     # Half against half: cycles are the time of the run.
     second_half = snapshots.read("cycle") >= (run.file.sampling.cycles + 1) // 2
-    families = _families(chart, codes, rows, points.read("family"), quenched.read("energy"))
+    families = family_rows(chart, codes, rows, points.read("family"), quenched.read("energy"))
     family_column = _columns([family.id for family in families], points.read("family"))
     fractions = {
         "class": _fractions(codes, len(CLASS_NAMES), place, len(ladder), good),
@@ -115,7 +115,7 @@ def report_content(run: Run) -> ReportContent:
     )
 
 
-def _families(
+def family_rows(
     chart: Chart,
     codes: NDArray[Any],
     rows: NDArray[Any],

@@ -1,0 +1,1 @@
+"""The explorer: a page on which every point of a chart is a structure to turn in the hand."""
