@@ -30,12 +30,15 @@ from nanochart.show.content import (
     check_content,
 )
 from nanochart.show.family_figures import scan_figure, tree_figure
+from nanochart.show.palette import NO_FAMILY, family_colours, on_dark
 from nanochart.show.paper import PAPER
+from nanochart.show.population_figures import draw_populations
+from nanochart.show.style import NARROW, WIDE
+from nanochart.show.svg import to_svg
 from nanochart.structure.classes import CLASS_COLOURS, CLASS_NAMES
 
 MAX_POINTS = 200_000  #: points in the page; above, they are thinned evenly and the page says so
 CLASS_SHADES = [f"var(--class-{code})" for code in range(len(CLASS_NAMES))]  #: on the page
-NO_FAMILY = "#8b9097"  #: colour of what belongs to no family
 
 
 def write_report(path: str | Path, content: ReportContent) -> Path:
@@ -101,8 +104,8 @@ def _table(head: Sequence[object], rows: Iterable[Sequence[object]], total: bool
 def _figure(name: str, draw: Callable[[float], Figure], caption: str, description: str) -> Markup:
     """One figure twice: at the width of a desktop column, and at that of a phone."""
     drawings = "".join(
-        f'<div class="{kind}">{figures.to_svg(draw(width), f"{name}-{kind}", description)}</div>'
-        for kind, width in (("wide", figures.WIDE), ("narrow", figures.NARROW))
+        f'<div class="{kind}">{to_svg(draw(width), f"{name}-{kind}", description)}</div>'
+        for kind, width in (("wide", WIDE), ("narrow", NARROW))
     )
     return Markup(f"<figure>{drawings}<figcaption>{_text(caption)}</figcaption></figure>")
 
@@ -166,7 +169,7 @@ def _class_colours() -> str:
     shades = [CLASS_COLOURS[name] for name in CLASS_NAMES]
     light, dark = (
         ":root { " + " ".join(f"--class-{k}: {c};" for k, c in enumerate(colours)) + " }"
-        for colours in (shades, [figures.on_dark(shade) for shade in shades])
+        for colours in (shades, [on_dark(shade) for shade in shades])
     )
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{ {dark} }}"
 
@@ -363,10 +366,10 @@ def _charted(content: ReportContent) -> dict[str, str]:
         "classes": _base64(content.unique_classes[rows], "u1"),
         "classLabels": CLASS_NAMES,
         "classColours": [CLASS_COLOURS[name] for name in CLASS_NAMES],
-        "classColoursOnDark": [figures.on_dark(CLASS_COLOURS[name]) for name in CLASS_NAMES],
+        "classColoursOnDark": [on_dark(CLASS_COLOURS[name]) for name in CLASS_NAMES],
         "families": _base64(groups, "<u2"),
         "familyLabels": [*(_label(family) for family in content.families), "no family"],
-        "familyColours": [*figures.family_colours(none), NO_FAMILY],
+        "familyColours": [*family_colours(none), NO_FAMILY],
     }
     # "<" is all that could end the script element early.
     payload = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
@@ -445,7 +448,7 @@ def _families_table(content: ReportContent, at_once: int = 30) -> Markup:
         return Markup("")
     named = any(family.name or family.words for family in content.families)
     stable = any(family.stability is not None for family in content.families)
-    colours = figures.family_colours(len(content.families))
+    colours = family_colours(len(content.families))
     ground = min(family.lowest_energy for family in content.families)
     n_unique, n_snapshots = len(content.unique_classes), len(content.snapshot_classes)
     head = ["family", "distinct", "snapshots", "classes", "lowest, eV", "centre (CV1, CV2, CV3)"]
@@ -549,7 +552,7 @@ def _population_figure(
     below = "" if errors is None else " Below: how far the two halves of the run disagree."
     return _figure(
         name,
-        lambda width: figures.draw_populations(
+        lambda width: draw_populations(
             content.temperatures, fractions, labels, colours, errors=errors, width=width
         ),
         f"Share of all snapshots at each temperature, stacked.{below}",
@@ -562,7 +565,7 @@ def _family_population_figure(content: ReportContent, fractions: Floats) -> Mark
     families = content.families
     main = [int(np.argmax(family.composition)) for family in families]
     order = sorted(range(len(families)), key=lambda i: (main[i], -families[i].n_snapshots))
-    colours = figures.family_colours(len(families))
+    colours = family_colours(len(families))
     rest = np.clip(1 - fractions.sum(axis=1, keepdims=True), 0, None)
     columns = np.hstack([fractions[:, order], rest])
     errors = None if content.family_errors is None else content.family_errors[:, order]

@@ -28,7 +28,7 @@ from nanochart.formats import write_csv, write_extxyz
 from nanochart.progress import Progress
 from nanochart.show.content import ReportContent
 from nanochart.show.family_figures import rdf_difference_figure, scan_figure, tree_figure
-from nanochart.show.figures import family_colours
+from nanochart.show.palette import family_colours
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.run import Run
 from nanochart.workflow.tell import relief_of, report_content
