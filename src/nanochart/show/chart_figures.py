@@ -19,7 +19,7 @@ from mpl_toolkits.mplot3d import Axes3D, proj3d
 from numpy.typing import ArrayLike, NDArray
 
 from nanochart.show.palette import INK, MUTED, PAPER, RULE
-from nanochart.show.style import WIDE, Floats, style
+from nanochart.show.style import WIDE, Floats, bare_figure, style
 
 #: (elevation, azimuth) in degrees: from three sides.
 VIEWS = ((20.0, -62.0), (20.0, 28.0), (48.0, -62.0))
@@ -89,7 +89,7 @@ def _solid(
     views = views if width > 5 else views[:2]
     rows = -(-len(views) // columns)
     side = width / columns
-    figure = Figure(figsize=(width, (0.92 if columns > 1 else 0.86) * side * rows), layout="none")
+    figure = bare_figure(width, (0.92 if columns > 1 else 0.86) * side * rows)
     every = points if backdrop is None else np.vstack([points, backdrop])
     low, high = (every.min(axis=0), every.max(axis=0)) if len(every) else (np.zeros(3), np.ones(3))
     for k, (elevation, azimuth) in enumerate(views):
@@ -192,11 +192,17 @@ def _flat(
         return figure
     if backdrop is not None and len(backdrop):
         axes.scatter(
-            *backdrop.T, s=point_size(len(backdrop)), c=RULE, linewidths=0, rasterized=True
+            backdrop[:, 0],
+            backdrop[:, 1],
+            s=point_size(len(backdrop)),
+            c=RULE,
+            linewidths=0,
+            rasterized=True,
         )
     order = np.random.default_rng(0).permutation(len(points))  # no group lies on top of all
     axes.scatter(
-        *points[order].T,
+        points[order, 0],
+        points[order, 1],
         s=1.5 * point_size(len(points)),
         c=_rgb(places[order], colours),
         linewidths=0,

@@ -16,7 +16,7 @@ from matplotlib.patches import Circle, Polygon, Rectangle
 
 from nanochart.chart.layers import Layer
 from nanochart.show.palette import ACCENT, INK, MUTED, PAPER
-from nanochart.show.style import WIDE, style
+from nanochart.show.style import WIDE, bare_figure, style
 
 _HEIGHT = 1.0  # inches: the longest signal
 _SHEET = 0.022  # inches by which the sheets of a layer stand apart
@@ -56,7 +56,7 @@ def draw_network(layers: Sequence[Layer], *, width: float = WIDE) -> Figure:
     above = 0.62 if width > 5 else 0.76
     height = above + _HEIGHT + below
     with style():
-        figure = Figure(figsize=(width, height), layout="none")
+        figure = bare_figure(width, height)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(-_HEIGHT / 2 - below, _HEIGHT / 2 + above))
         axes.axis("off")

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from nanochart.show.palette import INK, MUTED, RULE, is_light
-from nanochart.show.style import WIDE, style
+from nanochart.show.style import WIDE, bare_figure, style
 
 Image = NDArray[np.uint8]
 #: Families on one sheet: a page's height of them.
@@ -58,7 +58,7 @@ def draw_family_sheet(
     column, row, top = width / columns, 0.68, 0.24
     height = max(1, rows) * row + top
     with style():
-        figure = Figure(figsize=(width, height), layout="none")
+        figure = bare_figure(width, height)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(0, height))
         axes.axis("off")
@@ -155,7 +155,7 @@ def draw_sections(
     heights = [side + 0.34 + (0.2 if name else 0.0) for name, _ in lines]
     height = sum(heights) or side
     with style():
-        figure = Figure(figsize=(width, height), layout="none")
+        figure = bare_figure(width, height)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.axis("off")
         y = height

@@ -15,6 +15,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
@@ -23,11 +24,18 @@ Floats = NDArray[np.floating]
 
 WIDE, NARROW = 7.0, 3.37  #: inches: two columns of a journal, and one
 
-_OWN: ContextVar[dict[str, Any] | None] = ContextVar("style", default=None)
+_OWN: ContextVar[Any] = ContextVar("style", default=None)
+
+
+def bare_figure(width: float, height: float) -> Figure:
+    """Return a figure whose axes are placed by hand; call it within ``style()``."""
+    figure = Figure(figsize=(width, height))
+    figure.set_layout_engine("none")
+    return figure
 
 
 @cache
-def _shipped() -> dict[str, Any]:
+def _shipped() -> Any:  # Any: matplotlib's type of settings lists every key it knows
     with resources.as_file(resources.files("nanochart.show") / "nanochart.mplstyle") as path:
         return dict(matplotlib.rc_params_from_file(path, use_default_template=False))
 
@@ -58,13 +66,14 @@ def own_style(path: Path | None) -> Iterator[None]:
         _OWN.reset(token)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise NanochartError(f"{path}: the style cannot be read ({reason})") from None
-    settings = {}
+    settings: Any = {}
+    current: Any = matplotlib.rcParams
     for number, line in enumerate(text.splitlines(), 1):
         key, colon, value = line.split("#", 1)[0].partition(":")
         if not key.strip():
@@ -73,8 +82,8 @@ def _read(path: Path) -> dict[str, Any]:
             if not colon:
                 raise ValueError("no colon")
             with matplotlib.rc_context():  # matplotlib checks the value, and leaves no trace
-                matplotlib.rcParams[key.strip()] = value.strip().strip('"')
-                settings[key.strip()] = matplotlib.rcParams[key.strip()]
+                current[key.strip()] = value.strip().strip('"')
+                settings[key.strip()] = current[key.strip()]
         except (KeyError, ValueError) as error:
             told = str(error).splitlines()[0]
             raise NanochartError(

@@ -141,20 +141,20 @@ def draw_windows(
     trajectory: Trajectory,
     windows: Sequence[tuple[float, float]],
     *,
-    cv: int = 0,
+    cvs: Sequence[int] = (0,),
     snapshots: Sequence[Sequence[tuple[float, Image]]] = (),
     width: float = WIDE,
 ) -> Figure:
-    """Draw one CV in magnified windows of time, with snapshots above (Fig. 6C, below).
+    """Draw CVs in magnified windows of time, with snapshots above (Fig. 6C, below; S7).
 
     Parameters
     ----------
     trajectory
         What to draw.
     windows
-        (start, stop) of each panel, in the trajectory's unit.
-    cv
-        Which CV, from 0.
+        (start, stop) of each column of panels, in the trajectory's unit.
+    cvs
+        Which CVs, from 0, one below the other.
     snapshots
         Of each window the times and pictures (pixels, pixels, 3) to show, in order.
     width
@@ -162,24 +162,24 @@ def draw_windows(
     """
     columns = len(windows) if width > 5 else 1
     rows = -(-len(windows) // max(columns, 1))
+    strip = 0.62 if any(len(one) for one in snapshots) else 0.0
     with style():
-        strip = 0.62 if any(len(one) for one in snapshots) else 0.0
-        figure = Figure(figsize=(width, rows * (1.75 + strip) + 0.1))
+        figure = Figure(figsize=(width, rows * (0.4 + 1.35 * len(cvs) + strip) + 0.1))
         outer = figure.subfigures(rows, columns, squeeze=False)
         for place, (start, stop) in enumerate(windows):
-            part = outer[place // columns, place % columns]
-            shown = list(snapshots[place]) if place < len(snapshots) else []
-            above = None
-            if strip:
-                above, axes = part.subplots(2, 1, height_ratios=[strip, 1.6])
-            else:
-                axes = part.subplots()
+            ratios = [strip] * (strip > 0) + [1.35] * len(cvs)
+            panels = outer[place // columns, place % columns].subplots(
+                len(ratios), 1, squeeze=False, height_ratios=ratios
+            )[:, 0]
+            curves = panels[len(panels) - len(cvs) :]
             own = trajectory.between(start, stop)
-            draw_cv(axes, own, cv)
-            axes.set_xlim(start, stop)
-            axes.set_xlabel(_time_label(trajectory))
-            if above is not None:
-                _draw_strip(above, axes, own, cv, shown)
+            for axes, cv in zip(curves, cvs, strict=True):
+                draw_cv(axes, own, cv)
+                axes.set_xlim(start, stop)
+            curves[-1].set_xlabel(_time_label(trajectory))
+            if strip:
+                shown = list(snapshots[place]) if place < len(snapshots) else []
+                _draw_strip(panels[0], curves[0], own, cvs[0], shown)
     return figure
 
 
