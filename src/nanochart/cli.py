@@ -509,7 +509,7 @@ def figures(
     ] = None,
     trajectory: Annotated[
         Path | None,
-        typer.Option(help="table of `nanochart project`: adds the trajectory's figures"),
+        typer.Option(help="table of `nanochart project`: its figures, too"),
     ] = None,
     frame_time: Annotated[
         float | None, typer.Option(help="ps between its frames, if the table has no times")

@@ -89,12 +89,12 @@ def _solid(
     views = views if width > 5 else views[:2]
     rows = -(-len(views) // columns)
     side = width / columns
-    figure = bare_figure(width, (0.92 if columns > 1 else 0.86) * side * rows)
+    figure = bare_figure(width, (0.86 if columns > 1 else 0.8) * side * rows)
     every = points if backdrop is None else np.vstack([points, backdrop])
     low, high = (every.min(axis=0), every.max(axis=0)) if len(every) else (np.zeros(3), np.ones(3))
     for k, (elevation, azimuth) in enumerate(views):
         column, row = k % columns, k // columns
-        box = (column / columns, 1 - (row + 1) / rows, 1 / columns, 1 / rows)
+        box = (column / columns, 1 - (row + 1) / rows, 1 / columns, 1 / rows)  # left, bottom …
         axes = figure.add_axes(box, projection="3d", computed_zorder=False)
         assert isinstance(axes, Axes3D)
         if backdrop is not None and len(backdrop):
@@ -114,8 +114,29 @@ def _solid(
         axes.view_init(elevation, azimuth)
         axes.set_proj_type("ortho")
         _frame(axes, low, high, small=columns > 1)
+        _fit(figure, axes, box)
         _mark(axes, marks, side)
     return figure
+
+
+def _fit(figure: Figure, axes: Axes3D, slot: tuple[float, float, float, float]) -> None:
+    """Move and stretch axes so that frame and labels fill a slot of the figure, and no more.
+
+    A 3-D frame leaves room around itself as it pleases, or runs over the edge.
+    """
+    left, bottom, width, height = slot
+    margin = 0.012
+    for _ in range(3):  # letters keep their size: the first guess is a little off
+        figure.draw_without_rendering()
+        seen = axes.get_tightbbox()
+        if seen is None:
+            return
+        box = seen.transformed(figure.transFigure.inverted())
+        place = axes.get_position(original=True)
+        scale = min((width - margin) / box.width, (height - margin) / box.height)
+        across = left + width / 2 - scale * ((box.x0 + box.x1) / 2 - place.x0)
+        up = bottom + height / 2 - scale * ((box.y0 + box.y1) / 2 - place.y0)
+        axes.set_position((across, up, scale * place.width, scale * place.height))
 
 
 def _mark(axes: Axes3D, marks: Sequence[tuple[str, Floats]], side: float) -> None:
@@ -153,7 +174,7 @@ def _mark_style() -> dict[str, Any]:
 def _frame(axes: Axes3D, low: Floats, high: Floats, *, small: bool) -> None:
     """Set limits, few ticks and close labels: a 3-D frame wastes its room otherwise."""
     margin = 0.03 * np.where(high > low, high - low, 1.0)
-    axes.set_box_aspect((1.0, 1.0, 0.9), zoom=0.84 if small else 0.88)
+    axes.set_box_aspect((1.0, 1.0, 0.9))
     for k, name in enumerate("xyz"):
         axis = getattr(axes, f"{name}axis")
         getattr(axes, f"set_{name}lim")(low[k] - margin[k], high[k] + margin[k])

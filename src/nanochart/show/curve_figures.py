@@ -1,4 +1,4 @@
-"""Curves: loss against dimension (S2), heat capacity against temperature, a family's RDF.
+"""Curves: loss against dimension (S2), heat capacity against temperature, a family's card.
 
 As `nanochart.show.figures`: arrays in, matplotlib figures out, no pyplot.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from nanochart.show.figures import legend_above
@@ -163,16 +163,18 @@ def draw_heat_capacity(
     return figure
 
 
-def draw_family_rdf(
+def draw_family_card(
     distances: Floats,
     band: Floats,
     reference: Floats,
     colour: str,
     *,
-    width: float = 3.2,
-    height: float = 1.05,
+    temperatures: Floats,
+    fractions: Floats | None,
+    errors: Floats | None = None,
+    width: float = 4.6,
 ) -> Figure:
-    """Draw the RDF of a family, median and 90 % band, over the median of all structures.
+    """Draw a family's RDF over that of all structures, and its share at every temperature.
 
     Parameters
     ----------
@@ -184,19 +186,43 @@ def draw_family_rdf(
         (n_bins,) Å⁻¹: the median of all structures.
     colour
         Of the family.
-    width, height
+    temperatures
+        (n_temperatures,) K.
+    fractions, errors
+        (n_temperatures,) of the snapshots; left out with fewer than two temperatures.
+    width
         Inches.
     """
+    shared = fractions is not None and len(temperatures) > 1
     with style():
-        figure = Figure(figsize=(width, height))
-        axes = figure.subplots()
-        axes.plot(distances, reference, color=MUTED, linewidth=0.7)
-        axes.fill_between(distances, band[0], band[2], color=colour, alpha=0.35, linewidth=0)
-        axes.plot(distances, band[1], color=colour, linewidth=1.2)
-        axes.set_xlim(distances[0], distances[-1])
-        axes.set_ylim(bottom=0)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.set_xlabel("distance / Å", fontsize=7, labelpad=1)
-        axes.tick_params(labelsize=6.5)
+        figure = Figure(figsize=(width, 1.15))
+        left, *rest = figure.subplots(
+            1, 1 + shared, squeeze=False, width_ratios=[1.5, 1][: 1 + shared]
+        )[0]
+        left.plot(distances, reference, color=MUTED, linewidth=0.7)
+        left.fill_between(distances, band[0], band[2], color=colour, alpha=0.35, linewidth=0)
+        left.plot(distances, band[1], color=colour, linewidth=1.2)
+        left.set_xlim(distances[0], distances[-1])
+        left.set_ylim(bottom=0)
+        left.set_yticks([])
+        left.spines["left"].set_visible(False)
+        left.set_xlabel("distance / Å", labelpad=1)
+        left.set_title("RDF", color=MUTED, pad=2)
+        for axes in rest:
+            assert fractions is not None
+            if errors is not None:
+                axes.fill_between(
+                    temperatures,
+                    np.clip(fractions - errors, 0, None),
+                    fractions + errors,
+                    color=colour,
+                    alpha=0.35,
+                    linewidth=0,
+                )
+            axes.plot(temperatures, fractions, color=colour, linewidth=1.2)
+            axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_locator(MaxNLocator(2))
+            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+            axes.set_xlabel("temperature / K", labelpad=1)
+            axes.set_title("share of snapshots", color=MUTED, pad=2)
     return figure

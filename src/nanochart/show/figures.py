@@ -76,7 +76,7 @@ def draw_rdf_bands(
             axes.set_ylim(bottom=0)
         for axes in panels.flat[len(present) :]:
             axes.set_visible(False)
-        figure.supxlabel("interatomic distance / Å", fontsize=8.5, color=MUTED)
+        figure.supxlabel("interatomic distance / Å", fontsize="medium")
         panels[0, 0].set_ylabel("RDF / Å⁻¹")
     return figure
 

@@ -146,6 +146,8 @@ def draw_sections(
     told = list(groups) or [""] * len(images)
     columns = 6 if width > 5 else 3
     side = width / columns
+    most = max((told.count(name) for name in told), default=1)
+    width = side * min(columns, most)  # a few stand in a narrower figure
     lines: list[tuple[str, list[int]]] = []
     for name in dict.fromkeys(told):
         mine = [k for k, group in enumerate(told) if group == name]

@@ -5,6 +5,7 @@ As `nanochart.show.figures`: arrays in, matplotlib figures out, no pyplot.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nanochart.show.palette import ACCENT, INK, family_colour
 from nanochart.show.structure_figures import Image
 from nanochart.show.style import WIDE, Floats, style
 
+_MEDIANS = 20  # of a thousand parts: how long a change has to last
 _MOST_POINTS = 100_000  # drawn a panel: more would only cover one another
 
 
@@ -47,28 +50,27 @@ def running_mean(values: Floats, window: int) -> Floats:
 
 
 def main_transitions(trajectory: Trajectory, n: int = 2) -> list[tuple[float, float]]:
-    """Return the ``n`` intervals of time in which the running mean of the CVs changes most.
+    """Return the ``n`` intervals of time in which the CVs change most, and stay changed.
 
-    The mean over 2 % of the frames before is compared with that over 2 % after, every CV in units
-    of its standard deviation; an interval is those 4 %, and no two overlap. Changes below one
-    standard deviation are none.
+    The median over 2 % of the frames before is compared with that over 2 % after, every CV in units
+    of its standard deviation: an excursion that comes back moves no median. An interval is those
+    4 %, no two overlap, and a change below one standard deviation is none.
     """
     times, cvs = trajectory.times, np.asarray(trajectory.cvs, dtype=np.float64)
-    window = max(2, len(times) // 50)
-    if len(times) < 4 * window:
+    if len(times) < 2 * _MEDIANS:
         return []
-    scaled = cvs / np.where(cvs.std(axis=0) > 0, cvs.std(axis=0), 1.0)
-    means = np.cumsum(np.concatenate([np.zeros((1, scaled.shape[1])), scaled]), axis=0)
-    middles = np.arange(window, len(times) - window + 1)
-    after = (means[middles + window] - means[middles]) / window
-    before = (means[middles] - means[middles - window]) / window
-    change = np.linalg.norm(after - before, axis=1)
+    # A thousand medians of as many frames each stand for the trajectory.
+    edges = np.linspace(0, len(times), min(1000, len(times)) + 1).astype(int)
+    parts = np.stack([np.median(cvs[a:b], axis=0) for a, b in itertools.pairwise(edges)])
+    scaled = parts / np.where(cvs.std(axis=0) > 0, cvs.std(axis=0), 1.0)
+    medians = np.median(sliding_window_view(scaled, _MEDIANS, axis=0), axis=-1)
+    change = np.linalg.norm(medians[_MEDIANS:] - medians[:-_MEDIANS], axis=1)
     found: list[tuple[float, float]] = []
     while len(found) < n and change.max(initial=0.0) > 1.0:
         k = int(np.argmax(change))
-        first, last = middles[k] - window, min(middles[k] + window, len(times) - 1)
+        first, last = edges[k], min(edges[k + 2 * _MEDIANS], len(times) - 1)
         found.append((float(times[first]), float(times[last])))
-        change[np.abs(middles - middles[k]) < 2 * window] = 0.0
+        change[max(0, k - 2 * _MEDIANS) : k + 2 * _MEDIANS] = 0.0
     return sorted(found)
 
 

@@ -50,8 +50,8 @@ def trajectory_plates(content: ReportContent, renderer: Renderer) -> list[Plate 
             _TITLES["fig6a"],
             "The chart of the sampled structures, by family, from the side of the next figure.",
             lambda width: draw_by_family(content, VIEWS[:1], min(width, 4.5)),
-            ("cv1", "cv2", "cv3"),
-            lambda: ([f"{v:.5f}" for v in place] for place in content.cvs),
+            header[1 : n_cvs + 1],
+            lambda: ([f"{v:.5f}" for v in place] for place in content.cvs[:, :n_cvs]),
         ),
         Plate(
             "fig6b",

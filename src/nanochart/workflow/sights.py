@@ -1,4 +1,4 @@
-"""What stands for each family in a picture: its structure nearest to the centre, and how to see it."""
+"""What stands for a family in a picture: the structure nearest to its centre, and how to see it."""
 
 from __future__ import annotations
 

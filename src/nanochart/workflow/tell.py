@@ -31,7 +31,7 @@ from nanochart.workflow.provenance import provenance
 from nanochart.workflow.run import Run
 from nanochart.workflow.sights import with_sights
 
-_NO_HEAT = "The heat capacity needs the energies of the hot snapshots, which an imported run does not have."
+_NO_HEAT = "It needs the energies of the hot snapshots, which an imported run does not have."
 #: The paper's sampling, ns a replica (Settem et al., J. Chem. Phys. 2023: 1 to 2 µs).
 _PAPER_TIME = 1400.0
 
