@@ -89,7 +89,9 @@ def _families_table(content: ReportContent, at_once: int = 30) -> Markup:
             ]
         )
         if named:
-            name, words = escaped(family.name), escaped(family.words)
+            name = escaped(family.name)
+            # What has a card tells its words there.
+            words = "" if family.id in single else escaped(family.words)
             rows[-1].insert(1, Markup(f'<div class="words">{name}<small>{words}</small></div>'))
             rows[-1].insert(2, family.macro_family)
         if stable:

@@ -32,6 +32,8 @@ _SEEN = (
     Environment.FIVE_FOLD_AXIS,
     Environment.ICOSAHEDRON_CENTRE,
 )
+#: Share of other atoms from which on a cluster is drawn solid.
+_HARDLY_ANY = 0.9
 Renderer = Literal["built-in", "ovito"]
 
 
@@ -64,7 +66,7 @@ def draw_whole(
 ) -> NDArray[np.uint8]:
     """Return a picture of the whole cluster, (pixels, pixels, 3); the surface is seen through."""
     ghosts = ~np.isin(sight.environments, _SEEN) & ~sight.rosettes
-    if ghosts.all():  # nothing to be seen through it
+    if ghosts.mean() > _HARDLY_ANY:  # nothing much to be seen through it
         ghosts[:] = False
     return _draw(sight, _TILT @ sight.rotation, ghosts, False, pixels, renderer)
 

@@ -114,11 +114,11 @@ def draw_family_sheet(
 
 def _draw_key(axes: Axes, width: float, y: float) -> None:
     """Say what the atoms' colours mean."""
-    x = 0.1
+    x, size = 0.1, 6.5 if width > 5 else 6.0
     for colour, text in _LEGEND:
         axes.scatter([x], [y], s=22, color=[colour], edgecolors=MUTED, linewidths=0.4)
-        axes.text(x + 0.09, y, text, va="center", fontsize=6.5 if width > 5 else 6, color=MUTED)
-        x += 0.24 + 0.047 * len(text)
+        axes.text(x + 0.08, y, text, va="center", fontsize=size, color=MUTED)
+        x += 0.2 + 0.0072 * size * len(text)
 
 
 def draw_sections(
