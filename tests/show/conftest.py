@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from ase.cluster import Icosahedron
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from torch import nn
 
 from nanochart.chart.bandwidth import BandwidthScan
@@ -30,7 +31,7 @@ HOSTILE = "</script><img onerror=alert(1) src=x> $title ${x} $\\frac{$ & \"quote
 
 
 def sight(n_shells: int = 2, *, n_rosette_atoms: int = 0) -> Sight:
-    """A Mackay icosahedron: 13 atoms in two shells of ASE, its centre known for one."""
+    """A Mackay icosahedron, 13 atoms of it for two shells of ASE's, with a known centre."""
     positions = Icosahedron("Au", n_shells).positions
     environments = np.zeros(len(positions), dtype=np.int8)
     environments[np.linalg.norm(positions - positions.mean(axis=0), axis=1).argmin()] = int(
@@ -176,26 +177,25 @@ def a_sight() -> Callable[..., Sight]:
 @pytest.fixture
 def clipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[Figure], list[str]]:
     """Give a function that returns the words of a figure that run over its edge."""
-    drawn: list[Text] = []
+    drawn: dict[Text, Bbox] = {}
     original = Text.draw
 
-    def note(self: Text, renderer: object, *args: object, **kwargs: object) -> None:
-        drawn.append(self)
+    def note(self: Text, renderer: RendererAgg, *args: object, **kwargs: object) -> None:
+        if self.get_visible() and self.get_text().strip():
+            # Now, for a text in 3-D has its place while it is drawn only.
+            drawn[self] = self.get_window_extent(renderer)
         original(self, renderer, *args, **kwargs)
 
     monkeypatch.setattr(Text, "draw", note)
 
     def over_the_edge(figure: Figure) -> list[str]:
         drawn.clear()
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        words = [text for text in drawn if text.get_visible() and text.get_text().strip()]
+        FigureCanvasAgg(figure).draw()
         width, height = figure.bbox.width + 1, figure.bbox.height + 1  # a pixel is no harm
-        found = []
-        for text in words:
-            box = text.get_window_extent(canvas.get_renderer())
-            if box.x0 < -1 or box.y0 < -1 or box.x1 > width or box.y1 > height:
-                found.append(text.get_text())
-        return found
+        return [
+            text.get_text()
+            for text, box in drawn.items()
+            if box.x0 < -1 or box.y0 < -1 or box.x1 > width or box.y1 > height
+        ]
 
     return over_the_edge

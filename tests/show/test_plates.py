@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from nanochart.errors import NanochartError
 from nanochart.show.palette import family_colour
@@ -15,28 +16,9 @@ from nanochart.show.run_plates import run_plates
 from nanochart.show.style import NARROW, WIDE
 from nanochart.structure.classes import CLASS_NAMES
 
-NAMES = [
-    "fig1",
-    "fig2",
-    "fig3",
-    "fig4a",
-    "fig4b",
-    "fig4c",
-    "fig4d",
-    "fig5",
-    "fig6a",
-    "fig6b",
-    "fig6c",
-    "fig6d",
-    "figS7",
-    "figS2",
-    "figS3",
-    "figS4",
-    "heat-capacity",
-    "loss",
-    "swaps",
-    "tree",
-]
+NAMES = [f"fig{name}" for name in ("1", "2", "3", "4a", "4b", "4c", "4d", "5")]
+NAMES += [f"fig{name}" for name in ("6a", "6b", "6c", "6d", "S7", "S2", "S3", "S4")]
+NAMES += ["heat-capacity", "loss", "swaps", "tree"]
 
 
 def plates_of(content) -> dict[str, Plate | Absent]:
@@ -47,7 +29,7 @@ def with_trajectory(content, trajectory, a_sight):
     return content(
         trajectory=trajectory(400),
         windows=((20.0, 30.0), (70.0, 80.0)),
-        snapshots=(((22.0, a_sight(1)), (26.0, a_sight(1))), ()),
+        snapshots=(((22.0, a_sight(2)), (26.0, a_sight(2))), ()),
     )
 
 
@@ -94,8 +76,6 @@ def test_a_family_has_one_colour_in_all_figures(content):
         5 * k: family_colour(5 * k) for k in range(4)
     }
     stack = plates["fig4c"].draw(WIDE).axes[0]
-    from matplotlib.colors import to_hex
-
     bands = {to_hex(area.get_facecolor()[0]) for area in stack.collections}
     assert {family_colour(5 * k) for k in range(4)} <= bands
 

@@ -140,7 +140,10 @@ def _fit(figure: Figure, axes: Axes3D, slot: tuple[float, float, float, float]) 
 
 
 def _mark(axes: Axes3D, marks: Sequence[tuple[str, Floats]], side: float) -> None:
-    """Write the marks, the first ones first; those that would cover another are left out."""
+    """Write the marks, the first first; what would cover another, or lies outside, is left out."""
+    limits = np.array([axes.get_xlim(), axes.get_ylim(), axes.get_zlim()]).T
+    inside = [bool(((limits[0] <= one) & (one <= limits[1])).all()) for _, one in marks]
+    marks = [mark for mark, shown in zip(marks, inside, strict=True) if shown]
     if not marks:
         return
     places = np.array([place for _, place in marks], dtype=np.float64)

@@ -56,8 +56,8 @@ def raytraced(
     particles.create_property("Radius", data=np.full(int(keep.sum()), radius))
     particles.create_property("Transparency", data=np.where(ghosts[keep], 0.6, 0.0))
     pipeline = ovito.pipeline.Pipeline(source=ovito.pipeline.StaticSource(data=data))
-    pipeline.add_to_scene()
     try:
+        pipeline.add_to_scene()
         viewport = ovito.vis.Viewport(
             type=ovito.vis.Viewport.Type.Ortho,
             camera_dir=(0.0, 0.0, -1.0),
@@ -66,13 +66,19 @@ def raytraced(
             fov=extent,
         )
         renderer = ovito.vis.TachyonRenderer(
-            ambient_occlusion_brightness=0.8, direct_light_intensity=0.9
+            ambient_occlusion_brightness=0.65, direct_light_intensity=0.75
         )
         image = viewport.render_image(
             size=(pixels, pixels), background=(1.0, 1.0, 1.0), renderer=renderer
         )
+    except RuntimeError as error:  # newer releases want a graphics library even for Tachyon
+        told = " ".join(str(error).split(".")[0].split())
+        raise NanochartError(
+            f"OVITO cannot render on this machine ({told}); install what it asks for, or leave "
+            "--renderer away"
+        ) from None
     finally:
         pipeline.remove_from_scene()
     bits = np.frombuffer(image.constBits(), dtype=np.uint8)
     rows = bits.reshape(pixels, math.ceil(image.bytesPerLine() / 4), 4)[:, :pixels]
-    return np.ascontiguousarray(rows[..., 2::-1])  # stored as blue, green, red
+    return np.ascontiguousarray(rows[..., :3])  # red, green, blue, opacity
