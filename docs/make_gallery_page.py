@@ -25,7 +25,7 @@ from nanochart.workflow.stages import STAGES
 from nanochart.workflow.tell import report_content
 
 #: Pixels an inch, colours and bytes of a picture: the page shall stay light.
-DPI = 110
+DPI = 150
 COLOURS = 128
 MOST_BYTES = 150_000
 

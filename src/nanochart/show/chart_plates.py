@@ -16,6 +16,7 @@ from nanochart.structure.classes import CLASS_NAMES
 
 
 def class_chart_plate(content: ReportContent) -> Plate | Absent:
+    """Return the chart by class, from all sides (Fig. 3)."""
     name, title = "fig3", "the chart, by class"
     if not len(content.cvs):
         return absent(content, name, title, "There are no structures to chart.")
@@ -37,6 +38,7 @@ def class_chart_plate(content: ReportContent) -> Plate | Absent:
 
 
 def family_chart_plate(content: ReportContent, name: str = "fig4b") -> Plate | Absent:
+    """Return the chart by family: from one side (Fig. 4B), or under another name from all."""
     several = name != "fig4b"
     title = "the chart, by family" + (", from all sides" if several else "")
     if not len(content.cvs) or not content.families:

@@ -14,6 +14,7 @@ from nanochart.show.plates import Absent, Plate, absent
 
 
 def network_plate(content: ReportContent) -> Plate | Absent:
+    """Return the network (Fig. 1)."""
     name, title = "fig1", "the network"
     if not content.layers:
         return absent(content, name, title, "The network was not given.")
@@ -39,6 +40,7 @@ def network_plate(content: ReportContent) -> Plate | Absent:
 
 
 def loss_plate(content: ReportContent) -> Plate | Absent:
+    """Return the course of the training."""
     name, title = "loss", "training and validation error"
     loss = content.loss
     if loss is None or not len(loss.validation):
@@ -65,6 +67,7 @@ def loss_plate(content: ReportContent) -> Plate | Absent:
 
 
 def dimensions_plate(content: ReportContent) -> Plate | Absent:
+    """Return the loss against the dimension of the chart (Fig. S2)."""
     name, title = "figS2", "loss against dimension"
     scan = content.dimensions
     if scan is None:
@@ -94,6 +97,7 @@ def dimensions_plate(content: ReportContent) -> Plate | Absent:
 
 
 def scan_plate(content: ReportContent) -> Plate | Absent:
+    """Return the number of families against the bandwidth (Fig. S3)."""
     name, title = "figS3", "families against the bandwidth"
     scan, taken = content.scan, content.bandwidth
     if scan is None or taken is None:
@@ -117,6 +121,7 @@ def scan_plate(content: ReportContent) -> Plate | Absent:
 
 
 def tree_plate(content: ReportContent) -> Plate | Absent:
+    """Return the tree of the major families."""
     name, title = "tree", "tree of the families"
     tree = content.tree
     if tree is None or tree.n_families < 2:

@@ -21,6 +21,7 @@ _SEEN_FROM = 0.01
 
 
 def rdf_plate(content: ReportContent) -> Plate | Absent:
+    """Return the RDFs of the distinct structures by class (Fig. 2, S1)."""
     name, title = "fig2", "RDFs by class"
     counts = np.bincount(content.unique_classes, minlength=len(CLASS_NAMES))
     if not counts.sum() or not len(content.rdf_grid):
@@ -42,6 +43,7 @@ def rdf_plate(content: ReportContent) -> Plate | Absent:
 
 
 def swap_plate(content: ReportContent) -> Plate | Absent:
+    """Return the share of accepted swaps."""
     name, title = "swaps", "swaps accepted"
     attempted, accepted = content.swaps_attempted, content.swaps_accepted
     if attempted is None or accepted is None or not np.any(attempted > 0):
@@ -67,6 +69,7 @@ def swap_plate(content: ReportContent) -> Plate | Absent:
 
 
 def heat_capacity_plate(content: ReportContent) -> Plate | Absent:
+    """Return C_v(T), where it was sampled."""
     name, title = "heat-capacity", "heat capacity"
     heat = content.heat
     if heat is None or not np.isfinite(heat.values).any():
@@ -87,6 +90,7 @@ def heat_capacity_plate(content: ReportContent) -> Plate | Absent:
 
 
 def class_population_plate(content: ReportContent) -> Plate | Absent:
+    """Return the populations by class (Fig. 4D)."""
     name, title = "fig4d", "populations by class"
     if content.class_fractions is None or not len(content.temperatures):
         return absent(content, name, title, "Populations by class were not computed.")
