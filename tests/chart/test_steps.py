@@ -47,8 +47,9 @@ def everything(model, optimizer):
 def test_a_replayed_training_has_the_bits_of_an_eager_one(inputs, monkeypatch):
     sizes = []
 
-    def graphed(model, optimizer, data, *, batch_size, team):
-        step = GraphedStep(EagerStep(model, optimizer, data, team), batch_size, pretended_capture)
+    def graphed(model, optimizer, data, targets, *, batch_size, team):
+        eager = EagerStep(model, optimizer, data, targets, team)
+        step = GraphedStep(eager, batch_size, pretended_capture)
         replay = step.replay
         step.replay = lambda: (sizes.append(len(step.rows)), replay())
         return step
@@ -64,11 +65,10 @@ def test_a_replayed_training_has_the_bits_of_an_eager_one(inputs, monkeypatch):
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_steps_that_are_taken_back(inputs, begun):
-    state = State.initial(90, SETTINGS)
+    state = State.initial(inputs, SETTINGS)
     state.model.train()
-    step = make_step(
-        state.model, state.optimizer, torch.from_numpy(inputs), batch_size=16, team=Team()
-    )
+    data = torch.from_numpy(inputs)
+    step = make_step(state.model, state.optimizer, data, data, batch_size=16, team=Team())
     if begun:
         step(torch.arange(16))
     before = copy.deepcopy(everything(state.model, state.optimizer))
@@ -83,8 +83,8 @@ def test_steps_that_are_taken_back(inputs, begun):
     assert all(after[name].data_ptr() == place for name, place in places.items())
 
 
-def test_the_learning_rate_is_set_in_its_place():
-    state = State.initial(90, SETTINGS)
+def test_the_learning_rate_is_set_in_its_place(inputs):
+    state = State.initial(inputs, SETTINGS)
     state.set_learning_rate(0.25)
     assert state.optimizer.param_groups[0]["lr"] == 0.25
     tensor = torch.tensor(1.0)

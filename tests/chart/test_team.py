@@ -46,9 +46,10 @@ torch.set_num_threads(1)
 data = np.load(folder / "inputs.npy")
 
 # one step, which moves nothing
-state = State.initial(data.shape[1], settings)
+state = State.initial(data, settings)
 still = torch.optim.SGD(state.model.parameters(), lr=0.0)
-step = make_step(state.model.train(), still, torch.from_numpy(data), batch_size=odd, team=team)
+rows = torch.from_numpy(data)
+step = make_step(state.model.train(), still, rows, rows, batch_size=odd, team=team)
 loss = team.total(float(step(torch.arange(odd)))) / team.size
 gradients = {name: parameter.grad for name, parameter in state.model.named_parameters()}
 np.savez(folder / f"gradients-{team.rank}.npz", loss=loss, **gradients)
@@ -113,7 +114,7 @@ def folder(inputs, tmp_path_factory):
 
 
 def test_the_gradient_is_that_of_the_halves_averaged(inputs, folder):
-    model = State.initial(90, SETTINGS).model.train()
+    model = State.initial(inputs, SETTINGS).model.train()
     batch = torch.from_numpy(inputs[:ODD])
     expected, loss = {}, 0.0
     for half in (batch[0::2], batch[1::2]):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nanochart.chart.convolution import convolve
+from nanochart.chart.network import Network
 from nanochart.errors import NanochartError
 
 #: Channels and kernel sizes from the input to the innermost layer (Listing 1).
@@ -20,11 +21,11 @@ CHANNELS = (64, 64, 64, 64, 32, 16)
 KERNELS = (20, 20, 20, 10, 8, 5)
 #: What the six kernels together take off the length: an input must be longer.
 SHRINKAGE = sum(kernel - 1 for kernel in KERNELS)
-#: From so many signals on, the fast convolutions are faster (on a CPU).
+#: From so many signals on, convolutions as matrix products are faster.
 FEWEST_SIGNALS = 16
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Network):
     """RDF in, ``n_cvs`` collective variables, RDF out; both RDFs scaled bin by bin.
 
     Parameters
@@ -40,15 +41,15 @@ class Autoencoder(nn.Module):
         The input is shorter than the convolutions need.
     """
 
+    kind = "paper"
+
     def __init__(self, n_bins: int = 280, n_cvs: int = 3) -> None:
-        super().__init__()
+        super().__init__(n_bins, n_cvs)
         if n_bins <= SHRINKAGE or n_cvs < 1:
             raise NanochartError(
                 f"autoencoder: {n_bins} bins to {n_cvs} CVs cannot be built; its convolutions "
                 f"need at least {SHRINKAGE + 1} bins (widen the window), and 1 CV"
             )
-        self.n_bins = n_bins
-        self.n_cvs = n_cvs
         inner = CHANNELS[-1] * (n_bins - SHRINKAGE)
         self.input_layer = nn.Conv1d(1, CHANNELS[0], KERNELS[0])
         self.relu_1 = nn.ReLU()
@@ -80,19 +81,15 @@ class Autoencoder(nn.Module):
         innermost = self.decode_linear(cvs).view(len(cvs), CHANNELS[-1], -1)
         return _run([*self.decoder, self.output_layer], innermost)[:, 0]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the reconstruction, shape (batch, n_bins), of scaled RDFs, (batch, n_bins)."""
-        return self.decode(self.encode(inputs))
-
 
 def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
     """Send x, shape (batch, channel, length), through layers; the result has the same order.
 
-    Many signals on a CPU go through `nanochart.chart.convolution`, which does what the layers do
-    in a third of the time (benchmarks/training_step.py). Few signals, and other devices, go
-    through the layers themselves.
+    Many signals on a CPU or a CUDA GPU go through `nanochart.chart.convolution`, which does what
+    the layers do in a fraction of the time (benchmarks/training_step.py). Few signals, and other
+    devices, go through the layers themselves.
     """
-    if x.device.type != "cpu" or len(x) < FEWEST_SIGNALS:
+    if x.device.type not in ("cpu", "cuda") or len(x) < FEWEST_SIGNALS:
         for layer in layers:
             x = layer(x)
         return x

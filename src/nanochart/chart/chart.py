@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nanochart.chart.autoencoder import Autoencoder
 from nanochart.chart.domain import Domain
 from nanochart.chart.families import Families, find_families
 from nanochart.chart.judgement import encode, reconstruct
+from nanochart.chart.network import Network
+from nanochart.chart.networks import build_network
 from nanochart.chart.sealed import read_sealed, write_sealed
 from nanochart.chart.training import Training, TrainingSettings, train_autoencoder
 from nanochart.descriptor.rdf import (
@@ -100,7 +101,7 @@ class Chart:
         Where it comes from: anything JSON can hold.
     """
 
-    model: Autoencoder
+    model: Network
     scaling: MinMaxScaling
     grid: RdfGrid
     bandwidth: float
@@ -247,7 +248,11 @@ class Chart:
         metadata = {
             "format_version": FORMAT_VERSION,
             "mode": self.mode,
-            "network": {"n_bins": self.model.n_bins, "n_cvs": self.model.n_cvs},
+            "network": {
+                "kind": self.model.kind,
+                "n_bins": self.model.n_bins,
+                "n_cvs": self.model.n_cvs,
+            },
             "rdf": {
                 "grid": asdict(self.grid),
                 "bandwidth": self.bandwidth,
@@ -301,7 +306,8 @@ def load_chart(path: str | os.PathLike[str]) -> Chart:
 
 def _assembled(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> Chart:
     """Return the chart that `Chart.save` took apart."""
-    model = Autoencoder(**metadata["network"])
+    # Charts from before there were others have the paper's network.
+    model = build_network(**{"kind": "paper", **metadata["network"]})
     model.load_state_dict({k: tensors[f"model.{k}"] for k in model.state_dict()})
     rdf, families = metadata["rdf"], metadata["families"]
     return Chart(

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from nanochart.chart.autoencoder import Autoencoder
 from nanochart.chart.history import History
+from nanochart.chart.network import Network
+from nanochart.chart.networks import build_network
 from nanochart.chart.protocol import TrainingSettings
 from nanochart.chart.sealed import read_sealed, write_sealed
 from nanochart.errors import NanochartError
@@ -34,18 +35,32 @@ _ADAM = ("step", "exp_avg", "exp_avg_sq")
 class State:
     """Everything that one epoch hands to the next."""
 
-    model: Autoencoder
+    model: Network
     optimizer: torch.optim.Adam
     best: dict[str, Tensor]
     history: History
 
     @classmethod
-    def initial(cls, n_bins: int, settings: TrainingSettings) -> State:
-        """Return the state before the first epoch, on a CPU."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            model = Autoencoder(n_bins, settings.n_cvs)
-        return cls(model, torch.optim.Adam(model.parameters()), _copy(model), History())
+    def initial(
+        cls, inputs: NDArray[np.float32], settings: TrainingSettings, model: Network | None = None
+    ) -> State:
+        """Return the state before the first epoch, on a CPU.
+
+        Parameters
+        ----------
+        inputs : ndarray, shape (n_training, n_bins)
+            What will be trained on.
+        settings
+            Seed, number of CVs, and network.
+        model
+            What to train, if it is not a new network.
+        """
+        if model is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                model = build_network(settings.network, inputs.shape[1], settings.n_cvs)
+            model.fit_to(torch.from_numpy(inputs))
+        return cls(model, torch.optim.Adam(_learning(model).values()), _copy(model), History())
 
     def to(self, device: torch.device) -> None:
         """Move to a device; on a GPU in the form that a captured step needs."""
@@ -56,7 +71,9 @@ class State:
         if device.type == "cuda":
             for group in self.optimizer.param_groups:
                 # Read by the graph on the GPU, so that a new rate needs no new graph.
-                group.update(capturable=True, lr=torch.tensor(float(group["lr"]), device=device))
+                group.update(
+                    capturable=True, fused=True, lr=torch.tensor(float(group["lr"]), device=device)
+                )
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate, in its place if it is a tensor."""
@@ -77,7 +94,7 @@ class State:
         """Replace the checkpoint."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in _learning(self.model).items():
             for key, tensor in self.optimizer.state[parameter].items():
                 tensors[f"adam.{key}.{name}"] = tensor
         history = {name: column.tolist() for name, column in asdict(self.history).items()}
@@ -112,7 +129,7 @@ class State:
                 f"for; ask for at least as many, or {remedy}"
             )
         weights = self.model.state_dict()
-        parameters = dict(self.model.named_parameters())
+        parameters = _learning(self.model)
         wanted = {f"{part}.{k}": v.shape for part in ("model", "best") for k, v in weights.items()}
         wanted |= {f"adam.{key}.{k}": v.shape for key in _ADAM[1:] for k, v in parameters.items()}
         wanted |= {f"adam.{_ADAM[0]}.{k}": torch.Size() for k in parameters}
@@ -123,11 +140,13 @@ class State:
             self.optimizer.state[parameter] = {key: tensors[f"adam.{key}.{name}"] for key in _ADAM}
 
 
-def fingerprint_of(inputs: NDArray[Any]) -> str:
-    """Return the SHA-256 of the inputs."""
-    contiguous = np.ascontiguousarray(inputs, dtype=np.float32)
-    digest = hashlib.sha256(str(contiguous.shape).encode())
-    digest.update(contiguous.data)
+def fingerprint_of(*arrays: NDArray[Any]) -> str:
+    """Return the SHA-256 of what is trained on: inputs, and targets if they differ."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        contiguous = np.ascontiguousarray(array, dtype=np.float32)
+        digest.update(str(contiguous.shape).encode())
+        digest.update(contiguous.data)
     return digest.hexdigest()
 
 
@@ -141,13 +160,19 @@ def _check_network(
             raise NanochartError(f"{path}: is of another network (see {name}); {remedy}")
 
 
-def _copy(model: Autoencoder) -> dict[str, Tensor]:
+def _learning(model: Network) -> dict[str, nn.Parameter]:
+    """Return the parameters that are learnt, by name: parts of a model may stay as they are."""
+    return {name: one for name, one in model.named_parameters() if one.requires_grad}
+
+
+def _copy(model: Network) -> dict[str, Tensor]:
     """Return the model's weights and buffers, detached from what happens next."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 def _identity(settings: TrainingSettings, fingerprint: str) -> dict[str, Any]:
-    """Return what must be equal for a training to be the same one: all but its length."""
+    """Return what must be equal for a training to be the same one; how long, if it can't go on."""
     same = asdict(settings) | {"halve_at": list(settings.halve_at)}
-    del same["epochs"]
+    if settings.can_go_on:
+        del same["epochs"]
     return same | {"inputs": fingerprint, "format_version": CHECKPOINT_VERSION}

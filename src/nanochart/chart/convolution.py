@@ -1,4 +1,4 @@
-"""One-dimensional convolutions of many signals on a CPU, with a third of the arithmetic.
+"""One-dimensional convolutions of many signals as matrix products; on a CPU with less arithmetic.
 
 A convolution of 64 by 64 channels with a kernel of 20 takes 20 multiplications for every output
 and pair of channels. In the frequency domain it takes about four, if the transforms are cheap:
@@ -11,7 +11,8 @@ what the processor can multiply: benchmarks/training_step.py. The error is that 
 rounded products, as in a direct convolution.
 
 All signals are laid out as (length, channel, signal): a tile, and the window under a kernel, are
-then matrices without any copying.
+then matrices without any copying. On a GPU the direct sum is best, a product with the window at
+every output: cuDNN has no good gradient for kernels as long as these (docs/learning.md).
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, *, padding: int = 0) -> Te
         Differentiable once in all three tensors.
     """
     channels_out, channels, kernel = weight.shape
-    tile = _best_tile(len(x) + 2 * padding, channels, channels_out, kernel)
+    tile = None
+    if not x.is_cuda:
+        tile = _best_tile(len(x) + 2 * padding, channels, channels_out, kernel)
     if tile is None:
         return _Direct.apply(x, weight, bias, padding)  # type: ignore[no-untyped-call, no-any-return]
     return _Spectral.apply(x, weight, bias, padding, tile)  # type: ignore[no-untyped-call, no-any-return]
@@ -179,7 +182,7 @@ class _Spectral(torch.autograd.Function):
                     transforms.forward[:, place.points].T, back.view(tile, -1)
                 )
         to_weight = _weight_gradient(to_factors, transforms, channels_out)
-        return to_x, to_weight, gradient.sum((0, 2)), None, None
+        return to_x, to_weight, gradient.sum(0).sum(1), None, None
 
 
 def _factors(weight: Tensor, transforms: _Transforms) -> Tensor:
@@ -230,7 +233,7 @@ class _Direct(torch.autograd.Function):
             windows = _windows(gradient, kernel, kernel - 1 - ctx.padding)
             matrix = weight.flip(2).permute(1, 2, 0).reshape(1, channels, -1)
             to_x = torch.bmm(matrix.expand(len(windows), -1, -1), windows)
-        return to_x, to_weight, gradient.sum((0, 2)), None
+        return to_x, to_weight, gradient.sum(0).sum(1), None
 
 
 def _windows(x: Tensor, kernel: int, padding: int) -> Tensor:

@@ -8,15 +8,16 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nanochart.chart.checkpoint import State
+from nanochart.chart.devices import in_full_precision
 from nanochart.chart.judgement import EVALUATION_BATCH
 from nanochart.chart.protocol import (
     FEWEST_IN_BATCH,
     TrainingSettings,
     batches,
     order_of_epoch,
-    split,
 )
 from nanochart.chart.steps import Step, make_step
 from nanochart.chart.team import Team
@@ -31,6 +32,10 @@ class Course:
     ----------
     inputs : ndarray of float32, shape (n_structures, n_bins)
         Scaled RDFs; they are put on the device once.
+    targets : ndarray of float32, shape (n_structures, n_bins)
+        What they should become, if not themselves.
+    parts
+        Indices of the training and of the validation structures.
     settings
         How to train.
     state
@@ -49,6 +54,8 @@ class Course:
     def __init__(
         self,
         inputs: NDArray[np.float32],
+        targets: NDArray[np.float32] | None,
+        parts: tuple[NDArray[np.int64], NDArray[np.int64]],
         settings: TrainingSettings,
         state: State,
         device: torch.device,
@@ -57,7 +64,7 @@ class Course:
         self.settings = settings
         self.state = state
         self.team = team
-        self.train, self.validation = split(len(inputs), settings)
+        self.train, self.validation = parts
         fewest = FEWEST_IN_BATCH * team.size
         for what, number in (
             ("training structures", len(self.train)),
@@ -69,7 +76,8 @@ class Course:
                     f"{fewest} are needed: start fewer"
                 )
         self.batches = list(batches(len(self.train), settings.batch_size, fewest))
-        self.data = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32)).to(device)
+        self.data = _on(device, inputs)
+        self.targets = self.data if targets is None else _on(device, targets)
 
     def advance(self, epoch: int, progress: Progress) -> None:
         """Train for an epoch, counted from 0, and judge the outcome.
@@ -103,6 +111,7 @@ class Course:
             self.state.model,
             self.state.optimizer,
             self.data,
+            self.targets,
             batch_size=first.stop - first.start,
             team=self.team,
         )
@@ -143,10 +152,10 @@ class Course:
         """Return the mean loss of the validation structures: each process judges its share."""
         rows = self.team.share(torch.from_numpy(self.validation).to(self.data.device))
         errors = [torch.zeros(0, dtype=torch.float64, device=rows.device)]  # a share may be empty
-        with torch.no_grad():
+        with torch.no_grad(), in_full_precision():
             for part in rows.split(EVALUATION_BATCH) if len(rows) else ():
                 batch = self.data.index_select(0, part)
-                square = (self.state.model(batch) - batch).square()
+                square = (self.state.model(batch) - self.targets.index_select(0, part)).square()
                 errors.append(square.mean(dim=1, dtype=torch.float64))
         total = float(torch.cat(errors).cpu().numpy().sum())
         return self.team.total(total) / len(self.validation)
@@ -159,3 +168,7 @@ class Course:
                 f"training: the loss is no longer a number at {where}; lower the learning rate "
                 f"(now {rate:g}) and train again"
             )
+
+
+def _on(device: torch.device, array: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device)

@@ -53,14 +53,16 @@ def find_device(name: str = "auto", *, local_rank: int | None = None) -> torch.d
 
 @contextmanager
 def using(device: torch.device, threads: int | None) -> Iterator[None]:
-    """Let torch use a device's streams, and a number of threads, for a while.
+    """Let torch use a device's streams, TF32 products, and a number of threads, for a while.
 
     Raises
     ------
     NanochartError
         The device's memory is full.
     """
-    before = torch.get_num_threads()
+    before, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32: a third of the time, the same losses
     if threads is not None:
         torch.set_num_threads(threads)
     try:
@@ -72,3 +74,15 @@ def using(device: torch.device, threads: int | None) -> Iterator[None]:
         ) from None
     finally:
         torch.set_num_threads(before)
+        torch.set_float32_matmul_precision(precision)
+
+
+@contextmanager
+def in_full_precision() -> Iterator[None]:
+    """Let torch multiply float32 as float32 for a while, whatever `using` set."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nanochart.chart.autoencoder import Autoencoder
+from nanochart.chart.network import Network
 
 #: Structures evaluated at once: their activations take about 70 MB.
 EVALUATION_BATCH = 256
 
 
 def reconstruct(
-    model: Autoencoder, scaled: NDArray[Any]
+    model: Network, scaled: NDArray[Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the CVs of scaled RDFs, and how badly each is reconstructed from them.
 
@@ -50,7 +50,7 @@ def reconstruct(
     return cvs, errors
 
 
-def encode(model: Autoencoder, scaled: NDArray[Any]) -> NDArray[np.float32]:
+def encode(model: Network, scaled: NDArray[Any]) -> NDArray[np.float32]:
     """Return the CVs, shape (n_structures, n_cvs), of scaled RDFs, (n_structures, n_bins)."""
     model.eval()
     cvs = np.empty((len(scaled), model.n_cvs), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The paper's protocol: its settings, the split, and which structures come when.
+"""How networks are trained: the paper's protocol and the compact network's, split, batches.
 
 SI section 2.4: mean squared error, Adam, learning rate 1e-3 halved at epochs 30 and 90, the model
 with the best validation loss kept; section 4.2: batches of 128, 80 % of the structures to train.
@@ -7,6 +7,7 @@ Split and order follow from the seed and the number of the epoch alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,10 @@ FEWEST_STRUCTURES = 10
 #: Scaled RDFs that differ by less in every bin are those of one structure: scaling stretches
 #: whatever varies by more than rounding.
 SAME = 1e-6
+#: How the learning rate falls.
+SCHEDULES = ("halving", "cosine")
+#: What a network is trained by where it is not by the paper's protocol.
+PROTOCOLS: dict[str, dict[str, Any]] = {"compact": {"learning_rate": 2e-3, "schedule": "cosine"}}
 #: Batch normalisation of one structure says nothing about others.
 FEWEST_IN_BATCH = 2
 
@@ -39,12 +44,17 @@ class TrainingSettings:
         Adam's rate at the start.
     halve_at
         Epochs, counted from 0, from which on the rate is halved (once each).
+    schedule
+        "halving", by ``halve_at``; or "cosine", from the learning rate down to zero at the last
+        epoch, so that another number of epochs is another training.
     validation_fraction
         Share of the structures that is only used to judge, in (0, 1).
     seed
         Decides the split, the initial weights and the order of the batches.
     n_cvs
         Number of collective variables.
+    network
+        "paper" or "compact" (`nanochart.chart.networks`).
     """
 
     epochs: int = 100
@@ -54,6 +64,8 @@ class TrainingSettings:
     validation_fraction: float = 0.2
     seed: int = 0
     n_cvs: int = 3
+    schedule: str = "halving"
+    network: str = "paper"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "halve_at", tuple(self.halve_at))
@@ -66,12 +78,26 @@ class TrainingSettings:
             (self.learning_rate > 0, f"learning_rate = {self.learning_rate}: above 0"),
             (0 < self.validation_fraction < 1, "validation_fraction: between 0 and 1"),
             (self.seed >= 0, f"seed = {self.seed}: not negative"),
+            (self.schedule in SCHEDULES, f"schedule = {self.schedule!r}: {' or '.join(SCHEDULES)}"),
         ):
             if not ok:
                 raise NanochartError(f"training settings: {wrong} is needed")
 
+    @classmethod
+    def of(cls, network: str, **others: Any) -> TrainingSettings:
+        """Return the settings a network is trained by, some of them given."""
+        return cls(**{**PROTOCOLS.get(network, {}), "network": network, **others})
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether more epochs continue a training, rather than making another."""
+        return self.schedule != "cosine"
+
     def learning_rate_at(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
+        if self.schedule == "cosine":
+            share = (epoch + 0.5) / self.epochs
+            return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
         return self.learning_rate * 0.5 ** sum(epoch >= halving for halving in self.halve_at)
 
 
@@ -92,6 +118,15 @@ def check_inputs(inputs: NDArray[Any]) -> None:
         raise NanochartError(
             f"training: the {len(inputs)} structures are all the same; a chart tells structures "
             "apart, so give different ones"
+        )
+
+
+def check_targets(inputs: NDArray[Any], targets: NDArray[Any]) -> None:
+    """Raise a NanochartError unless ``targets`` are as many as the inputs, and numbers."""
+    if targets.shape != inputs.shape or not np.isfinite(targets).all():
+        raise NanochartError(
+            f"training: targets of shape {targets.shape} do not fit inputs of shape "
+            f"{inputs.shape}, or hold NaN; give one RDF for each"
         )
 
 

@@ -33,7 +33,13 @@ Capture = Callable[[Callable[[], Tensor]], tuple[Callable[[], None], Tensor]]
 
 
 def make_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, data: Tensor, *, batch_size: int, team: Team
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    team: Team,
 ) -> Step:
     """Return the step for a model on its device.
 
@@ -43,14 +49,16 @@ def make_step(
         On the device of the data; the model in training mode.
     data : Tensor, shape (n_structures, n_bins)
         Everything there is to train on.
+    targets : Tensor, shape (n_structures, n_bins)
+        What the model should give for it; ``data`` itself of an autoencoder.
     batch_size
         Size of most batches.
     team
         The processes that take the step together.
     """
     if team.size > 1:
-        return EagerStep(DistributedDataParallel(model), optimizer, data, team)
-    eager = EagerStep(model, optimizer, data, team)
+        return EagerStep(DistributedDataParallel(model), optimizer, data, targets, team)
+    eager = EagerStep(model, optimizer, data, targets, team)
     return GraphedStep(eager, batch_size) if data.is_cuda else eager
 
 
@@ -63,20 +71,27 @@ class EagerStep:
     """
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, data: Tensor, team: Team
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        data: Tensor,
+        targets: Tensor,
+        team: Team,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.data = data
+        self.targets = targets
         self.team = team
 
     def __call__(self, rows: Tensor) -> Tensor:
         mine = self.team.share(rows)
         batch = self.data.index_select(0, mine)  # (n_mine, n_bins)
+        wanted = batch if self.targets is self.data else self.targets.index_select(0, mine)
         self.optimizer.zero_grad(set_to_none=True)
         # Shares may differ by one row: a mean over processes must weigh them.
         weight = self.team.size * len(mine) / len(rows)
-        loss = functional.mse_loss(self.model(batch), batch) * weight
+        loss = functional.mse_loss(self.model(batch), wanted) * weight
         loss.backward()
         self.optimizer.step()
         return loss.detach()

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.chart.autoencoder import Autoencoder
 from nanochart.chart.checkpoint import State, fingerprint_of
 from nanochart.chart.course import Course
 from nanochart.chart.devices import find_device, using
 from nanochart.chart.history import EventFolder, History
 from nanochart.chart.judgement import r_squared
-from nanochart.chart.protocol import TrainingSettings, check_inputs
+from nanochart.chart.network import Network
+from nanochart.chart.protocol import TrainingSettings, check_inputs, check_targets, split
 from nanochart.chart.team import Team, join_team
 from nanochart.errors import NanochartError
 from nanochart.files import write_text
@@ -37,11 +37,15 @@ __all__ = [
 ]
 
 
+#: Indices of the structures to train on, and of those to judge by.
+Parts = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
 @dataclass(frozen=True, eq=False)
 class Training:
     """A finished training: the model with the best validation loss, and how it came about."""
 
-    model: Autoencoder
+    model: Network
     settings: TrainingSettings
     history: History
     train_indices: NDArray[np.int64]
@@ -63,6 +67,9 @@ def train_autoencoder(
     inputs: NDArray[np.float32],
     settings: TrainingSettings | None = None,
     *,
+    targets: NDArray[np.float32] | None = None,
+    parts: Parts | None = None,
+    model: Network | None = None,
     checkpoint: Path | None = None,
     log: Path | None = None,
     tensorboard: Path | None = None,
@@ -78,6 +85,13 @@ def train_autoencoder(
         RDFs scaled to [0, 1] per bin; at least 10 of them.
     settings
         How to train; the paper's protocol by default.
+    targets : ndarray of float32, shape (n_structures, n_bins)
+        What the network is to give for the inputs; by default the inputs themselves.
+    parts
+        Sorted indices of the structures to train on and of those to judge by; by default a random
+        split (`nanochart.chart.protocol.split`).
+    model
+        What to train, for instance with parts that do not learn; by default a new network.
     checkpoint
         File replaced after every epoch. If it is there already, training continues from it. On a
         CPU it does so to the same bits as if it had never stopped (same CPU type, versions,
@@ -125,8 +139,11 @@ def train_autoencoder(
     settings = settings or TrainingSettings()
     check_inputs(inputs)
     find_device(device)
-    state = State.initial(inputs.shape[1], settings)
-    fingerprint = fingerprint_of(inputs)
+    if targets is not None:
+        check_targets(inputs, targets)
+    parts = parts or split(len(inputs), settings)
+    state = State.initial(inputs[parts[0]], settings, model)
+    fingerprint = fingerprint_of(inputs, *(() if targets is None else (targets,)))
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint, settings, fingerprint)
     done = len(state.history)
@@ -140,7 +157,7 @@ def train_autoencoder(
             if events is not None:
                 events.add(state.history)
 
-        job = _Job(inputs, settings, state, device, threads)
+        job = _Job(inputs, targets, parts, settings, state, device, threads)
         team.told_by_first(job)
         return _trained(job, team, keep, progress)
 
@@ -165,6 +182,8 @@ class _Job:
     """What the processes of a team have to know."""
 
     inputs: NDArray[np.float32]
+    targets: NDArray[np.float32] | None
+    parts: Parts
     settings: TrainingSettings
     state: State
     device: str
@@ -183,7 +202,7 @@ def _trained(
     state = job.state
     with using(device, threads):
         state.to(device)
-        course = Course(job.inputs, job.settings, state, device, team)
+        course = Course(job.inputs, job.targets, job.parts, job.settings, state, device, team)
         for epoch in range(len(state.history), job.settings.epochs):
             course.advance(epoch, progress)
             keep(state)
@@ -194,7 +213,9 @@ def _trained(
         model=state.model.cpu().eval(),
         settings=job.settings,
         history=history,
-        train_indices=course.train,
-        validation_indices=course.validation,
-        validation_r2=r_squared(best_loss, job.inputs, course.validation),
+        train_indices=job.parts[0],
+        validation_indices=job.parts[1],
+        validation_r2=r_squared(
+            best_loss, job.inputs if job.targets is None else job.targets, job.parts[1]
+        ),
     )

@@ -139,13 +139,25 @@ class Descriptor(_Section):
 class TrainingSection(_Section):
     """The autoencoder; the defaults are the paper's protocol."""
 
+    network: Literal["paper", "compact"] = Field(
+        default="paper",
+        description="'paper': its convolutions; 'compact': a multilayer perceptron, smooth, "
+        "hundreds of times cheaper, with lower losses (docs/learning.md)",
+    )
     n_cvs: Annotated[int, Field(ge=1, le=3)] = Field(default=3, description="chart dimensions")
     epochs: Count = Field(
         default=100,
         description="passes over the training set; raise it later and the training goes on",
     )
     batch_size: Annotated[int, Field(ge=2)] = Field(default=128, description="structures a step")
-    learning_rate: Positive = Field(default=1e-3, description="Adam's")
+    learning_rate: Positive | None = Field(
+        default=None, description="Adam's; by default 1e-3, of the compact network 2e-3"
+    )
+    schedule: Literal["halving", "cosine"] | None = Field(
+        default=None,
+        description="how the rate falls: 'halving' at the epochs of halve_at, or as a 'cosine' to "
+        "zero at the last epoch; by default halving, of the compact network cosine",
+    )
     halve_at: list[int] = Field(default=[30, 90], description="epochs where the rate is halved")
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.2, description="share held out"

@@ -23,6 +23,7 @@ from nanochart.parallel import available_cores
 from nanochart.progress import Progress
 from nanochart.structure.description import describe_positions
 from nanochart.structure.family_words import FamilyWords, families_in_words
+from nanochart.workflow.config import RunFile
 from nanochart.workflow.describe import FAILED, cutoff_of
 from nanochart.workflow.provenance import provenance
 from nanochart.workflow.run import Run
@@ -43,8 +44,7 @@ def train(run: Run, progress: Progress) -> None:
     rdf = unique.read("rdf").astype(np.float64)  # (n_unique, n_bins)
     scaling = MinMaxScaling.fit(rdf)
     inputs = scaling.transform(rdf).astype(np.float32)
-    section = run.file.training
-    settings = TrainingSettings(**{**section.model_dump(), "halve_at": tuple(section.halve_at)})
+    settings = settings_of(run.file)
     training = train_autoencoder(
         inputs,
         settings,
@@ -84,13 +84,21 @@ def train(run: Run, progress: Progress) -> None:
     )
 
 
+def settings_of(file: RunFile) -> TrainingSettings:
+    """Return how a run file wants its network trained."""
+    given = file.training.model_dump(exclude_none=True)
+    return TrainingSettings.of(**{**given, "halve_at": tuple(given["halve_at"])})
+
+
 def _checkpoint(run: Run) -> Path:
     """Return where this training's checkpoints go; those of other settings or data are removed.
 
-    The number of epochs is not part of the name: more of them continue a training. Fewer begin
-    it anew, for a checkpoint knows no way back.
+    The number of epochs is not part of the name where more of them continue a training. Fewer
+    begin it anew, for a checkpoint knows no way back.
     """
-    settings = run.file.training.model_dump(mode="json", exclude={"epochs"})
+    settings = asdict(settings_of(run.file))
+    if settings_of(run.file).can_go_on:
+        del settings["epochs"]
     identity = json.dumps([run.fingerprint("unique"), settings], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     path = run.folder / f"checkpoint-{digest}.safetensors"
