@@ -26,7 +26,7 @@ from nanochart.workflow.tell import report_content
 
 #: Pixels an inch, colours and bytes of a picture: the page shall stay light.
 DPI = 150
-COLOURS = 128
+COLOURS = 200
 MOST_BYTES = 150_000
 
 HEAD = """# Gallery
@@ -96,15 +96,15 @@ def _shown(plate: Plate | Absent, system: str, out: Path) -> str:
         return ""
     path = out / "images" / f"gallery-{system.lower()}-{plate.name}.png"
     figure = plate.draw(WIDE)
-    dpi = DPI
-    while True:
+    for dpi in (DPI, 125, 105):
         save(figure, path, dpi=dpi)
         with Image.open(path) as image:
-            small = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        small.save(path, optimize=True)
-        if path.stat().st_size <= MOST_BYTES or dpi < 60:
+            image.convert("RGB").save(path, optimize=True)
+        if path.stat().st_size <= MOST_BYTES:
             break
-        dpi = int(0.85 * dpi)
+    else:  # shaded spheres: fewer colours do them no harm, as they would to points
+        with Image.open(path) as image:
+            image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     return (
         f"### {plate.name}: {plate.title}\n\n![{system}, {plate.title}](images/{path.name})\n\n"
         f"{plate.caption}\n"

@@ -26,9 +26,16 @@ def test_the_sheet_shows_each_family_once(n, width, clipped):
         [str(k) for k in range(n)],
         family_colours(n),
         names,
-        ["12 structures: Twin 90 %, Mix 10 %"] * n,
+        ["12,345: Amorphous 40 %, Twin 30 %, Mix 20 %, Dh 10 %"] * n,
         width=width,
     )
+    if width == WIDE and n > 1:  # words keep to their column
+        figure.draw_without_rendering()
+        for text in figure.axes[0].texts:
+            if text.get_position()[0] < WIDE / 2:
+                box = text.get_window_extent()
+                key = text.get_position()[1] > figure.get_figheight() - 0.2
+                assert key or box.x1 < figure.bbox.width / 2 + 3, text.get_text()
     (axes,) = figure.axes
     shown = [int(image.get_array()[0, 0, 0]) for image in axes.images]
     assert shown == [value for k in range(n) for value in (k, 100 + k)]

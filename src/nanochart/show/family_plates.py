@@ -18,7 +18,7 @@ from nanochart.structure.classes import CLASS_NAMES
 #: Groups that the paper's Fig. 5 shows: faulted structures, and icosahedra.
 _SELECTED = ("faulted fcc", "faulted hcp", "Ih")
 _MOST_SELECTED = 18
-_PIXELS = 300
+_PIXELS = 220
 
 
 def major_families(content: ReportContent) -> list[FamilyRow]:
@@ -64,13 +64,14 @@ def _sheet(part: list[tuple[FamilyRow, Sight]], renderer: Renderer, name: str, t
         name,
         title,
         "The structure nearest to the centre of each family: whole, with the surface seen "
-        "through, and cut through the middle, along its five-fold axis or across its hcp planes.",
+        "through, and cut through the middle, along its five-fold axis or across its hcp planes. "
+        "Below the words: how many distinct structures, and their classes.",
         lambda width: draw_family_sheet(
             *pictures(),
             [str(one.id) for one, _ in part],
             [family_colour(one.id) for one, _ in part],
             [one.name or f"family {one.id}" for one, _ in part],
-            [f"{one.n_unique:,} structures: {leading_classes(one)}" for one, _ in part],
+            [f"{one.n_unique:,}: {leading_classes(one)}" for one, _ in part],
             width=width,
         ),
         ("family", "colour", "name", "macro_family", "structures", *CLASS_NAMES, "words"),

@@ -20,6 +20,7 @@ from nanochart.show.style import WIDE, bare_figure, style
 Image = NDArray[np.uint8]
 #: Families on one sheet: a page's height of them.
 A_SHEET = 28
+_WORDS = 0.46  # inches below a cross-section: four lines
 _LEGEND = (
     ((0.18, 0.65, 0.30), "fcc"),
     ((0.85, 0.20, 0.15), "hcp"),
@@ -99,7 +100,7 @@ def draw_family_sheet(
             if notes[k]:
                 axes.text(
                     *(left + 1.78, bottom + row / 2 - 0.055 * len(lines) - 0.05),
-                    notes[k],
+                    textwrap.shorten(notes[k], int((column - 1.8) / 0.0465), placeholder=" …"),
                     va="center",
                     color=MUTED,
                     fontsize=6,
@@ -154,7 +155,7 @@ def draw_sections(
         for start in range(0, len(mine), columns):
             lines.append(("" if start else name, mine[start : start + columns]))
     letters = int(side / 0.056)
-    heights = [side + 0.34 + (0.2 if name else 0.0) for name, _ in lines]
+    heights = [side + _WORDS + (0.2 if name else 0.0) for name, _ in lines]
     height = sum(heights) or side
     with style():
         figure = bare_figure(width, height)
@@ -164,7 +165,7 @@ def draw_sections(
         for (name, mine), tall in zip(lines, heights, strict=True):
             if name:
                 axes.text(0.05, y - 0.1, name, va="center", fontweight="bold", color=INK)
-            bottom = y - tall + 0.34
+            bottom = y - tall + _WORDS
             for place, k in enumerate(mine):
                 x = place * side
                 edges = (x + 0.03, x + side - 0.03, bottom + 0.03, bottom + side - 0.03)
@@ -180,7 +181,7 @@ def draw_sections(
                     bbox={"facecolor": colours[k], "edgecolor": "none", "pad": 1.5},
                 )
                 wrapped = textwrap.wrap(names[k], letters)
-                wrapped = wrapped if len(wrapped) < 4 else [*wrapped[:2], wrapped[2][:-1] + "…"]
+                wrapped = wrapped if len(wrapped) < 5 else [*wrapped[:3], wrapped[3][:-1] + "…"]
                 axes.text(
                     *(x + side / 2, bottom + 0.02),
                     "\n".join(wrapped),
