@@ -66,6 +66,11 @@ def main() -> None:
             plates = run_plates(content)
             parts += [_shown(plate, file.name, asked.out) for plate in plates]
             parts.append(_missing(plates))
+            _write(asked, names, parts)
+
+
+def _write(asked: argparse.Namespace, names: list[str], parts: list[str]) -> None:
+    """Write the page of the runs drawn so far."""
     command = "python docs/make_gallery_page.py " + " ".join(one.lower() for one in names)
     if asked.trajectory:
         command += f" --trajectory {asked.trajectory.name}"
