@@ -136,28 +136,35 @@ def _cast(
     if not len(seen):
         return image, depth
     nearest, farthest = every[:, 2].max() + radius, every[:, 2].min()
+    # All spheres look alike: one is shaded, to the nearest pixel of the cast, and set in place.
+    reach = int(radius * scale) + 1
+    offsets = np.arange(-reach, reach + 1) / (scale * radius)
+    right, up = offsets[None, :], -offsets[:, None]
+    rest = 1.0 - right**2 - up**2
+    towards = np.sqrt(np.clip(rest, 0.0, None))
+    shade = right * _LIGHT[0] + up * _LIGHT[1] + towards * _LIGHT[2]
+    light = _AMBIENT + (1.0 - _AMBIENT) * np.clip(shade, 0.0, 1.0)
+    light *= np.where(rest < _RIM, 0.45, 1.0)  # a dark rim sets touching atoms apart
+    gloss = right * _HALFWAY[0] + up * _HALFWAY[1] + towards * _HALFWAY[2]
+    shine = _SHINE * np.clip(gloss, 0.0, 1.0) ** 30
+    size = len(offsets)
     for (x, y, z), colour in zip(seen, colours, strict=True):
-        column, row = (x + extent) * scale, (extent - y) * scale
-        reach = int(radius * scale) + 1
-        rows = np.arange(max(0, int(row) - reach), min(pixels, int(row) + reach + 2))
-        columns = np.arange(max(0, int(column) - reach), min(pixels, int(column) + reach + 2))
-        if not rows.size or not columns.size:
+        top = round((extent - y) * scale - 0.5) - reach
+        left = round((x + extent) * scale - 0.5) - reach
+        part = (
+            slice(max(0, -top), min(size, pixels - top)),
+            slice(max(0, -left), min(size, pixels - left)),
+        )
+        if part[0].start >= part[0].stop or part[1].start >= part[1].stop:
             continue
-        right = (columns[None, :] + 0.5 - column) / (scale * radius)
-        up = (row - rows[:, None] - 0.5) / (scale * radius)
-        rest = 1.0 - right**2 - up**2
-        towards = np.sqrt(np.clip(rest, 0.0, None))
-        height = z + radius * towards
-        window = np.ix_(rows, columns)
-        visible = (rest > 0.0) & (height > depth[window])
-        shade = right * _LIGHT[0] + up * _LIGHT[1] + towards * _LIGHT[2]
-        light = _AMBIENT + (1.0 - _AMBIENT) * np.clip(shade, 0.0, 1.0)
-        light *= np.where(rest < _RIM, 0.45, 1.0)  # a dark rim sets touching atoms apart
-        fog = _FOG * (nearest - height) / max(nearest - farthest, 1e-9)
-        gloss = right * _HALFWAY[0] + up * _HALFWAY[1] + towards * _HALFWAY[2]
-        shine = _SHINE * np.clip(gloss, 0.0, 1.0) ** 30
-        pixel = light[..., None] * colour + shine[..., None]
-        pixel = pixel * (1.0 - fog[..., None]) + fog[..., None]
-        image[window] = np.where(visible[..., None], pixel, image[window])
-        depth[window] = np.where(visible, height, depth[window])
+        window = (
+            slice(top + part[0].start, top + part[0].stop),
+            slice(left + part[1].start, left + part[1].stop),
+        )
+        height = z + radius * towards[part]
+        visible = (rest[part] > 0.0) & (height > depth[window])
+        fog = (_FOG * (nearest - height) / max(nearest - farthest, 1e-9))[..., None]
+        pixel = (light[part][..., None] * colour + shine[part][..., None]) * (1.0 - fog) + fog
+        image[window][visible] = pixel[visible]
+        depth[window][visible] = height[visible]
     return image, depth
