@@ -26,7 +26,7 @@ from nanochart.workflow.tell import report_content
 
 #: Pixels an inch, colours and bytes of a picture: the page shall stay light.
 DPI = 150
-COLOURS = 200
+COLOURS = 96
 MOST_BYTES = 150_000
 
 HEAD = """# Gallery

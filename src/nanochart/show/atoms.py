@@ -97,7 +97,8 @@ def picture(
     ghosts
         Shape (n_atoms,): atoms to see through, as the paper's Fig. 4A shows the whole clusters.
     """
-    seen = (positions - positions.mean(axis=0)) @ rotation.T  # (n_atoms, 3)
+    # Rounded, so that the last bits, which the order of the atoms changes, decide nothing.
+    seen = np.round((positions - positions.mean(axis=0)) @ rotation.T, 6)  # (n_atoms, 3)
     if extent is None:
         extent = float(np.abs(seen[:, :2]).max()) + radius
     if ghosts is None:
@@ -148,7 +149,8 @@ def _cast(
     gloss = right * _HALFWAY[0] + up * _HALFWAY[1] + towards * _HALFWAY[2]
     shine = _SHINE * np.clip(gloss, 0.0, 1.0) ** 30
     size = len(offsets)
-    for (x, y, z), colour in zip(seen, colours, strict=True):
+    order = np.lexsort(seen.T)  # where two spheres meet, the same one wins each time
+    for (x, y, z), colour in zip(seen[order], colours[order], strict=True):
         top = round((extent - y) * scale - 0.5) - reach
         left = round((x + extent) * scale - 0.5) - reach
         part = (
