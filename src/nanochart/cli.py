@@ -721,6 +721,70 @@ def explore(
     serve_run(folder, trajectory=trajectory, port=port, ready=ready)
 
 
+@app.command()
+def figures(
+    folder: Annotated[Path, typer.Argument(help="run folder")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write into")] = Path(
+        "figures"
+    ),
+    formats: Annotated[
+        str, typer.Option("--format", help="of pdf, svg and png, with commas between")
+    ] = "pdf",
+    only: Annotated[
+        str, typer.Option(help="names of figures, with commas between: fig3,fig4c; default: all")
+    ] = "",
+    style: Annotated[
+        Path | None, typer.Option(help="matplotlib style file: what it sets replaces ours")
+    ] = None,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option(help="table of `nanochart project`: its figures, too"),
+    ] = None,
+    frame_time: Annotated[
+        float | None, typer.Option(help="ps between its frames, if the table has no times")
+    ] = None,
+    renderer: Annotated[
+        str, typer.Option(help="of structures: built-in, or ovito (ray-traced; nanochart[render])")
+    ] = "built-in",
+    as_json: Json = False,
+) -> None:
+    """Write the figures of a run, for one and two columns of a journal, each with its numbers.
+
+    Examples: `nanochart figures au90 -o au90-figures`, `nanochart figures au90 --only fig4
+    --format svg,png --style mine.mplstyle`
+    """
+    if output.is_file():
+        raise NanochartError(f"{output}: is a file; figures go into a folder, give another name")
+    _do_stages(folder / "run.toml", folder, until="project", as_json=as_json, show=False)
+    from nanochart.workflow.config import parse_run_file, read_run_file
+    from nanochart.workflow.figures import write_figures
+    from nanochart.workflow.run import open_run
+    from nanochart.workflow.stages import STAGES
+
+    text = read_run_file(folder / "run.toml")
+    file = parse_run_file(text, where=str(folder / "run.toml"))
+    with open_run(folder, file, text, STAGES) as run, progress_of("figures") as progress:
+        told = write_figures(
+            run,
+            output,
+            formats=[word.strip() for word in formats.split(",")],
+            only=[word.strip() for word in only.split(",") if word.strip()],
+            style=style,
+            trajectory=trajectory,
+            frame_time=frame_time,
+            renderer=renderer,
+            progress=progress,
+        )
+    if as_json:
+        print(json.dumps({"output": str(output), "figures": told}))
+        return
+    made = [(one["figure"], one["shows"]) for one in told if not one["absent"]]
+    print_table(f"{len(made)} figures in {output}", ("figure", "shows"), made)
+    for one in told:
+        if one["absent"]:
+            say(f"no {one['figure']} ({one['shows']}): {one['absent']}")
+
+
 def _do_stages(
     run_file: Path,
     output: Path | None,

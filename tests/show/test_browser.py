@@ -175,3 +175,33 @@ def test_a_phone_in_the_dark_shows_all_without_sideways_scrolling(opened):
     page.touchscreen.tap(x, y)
     assert changed(first, picture(page)) < 0.2
     assert page.complaints == []
+
+
+def test_a_card_has_a_link_and_shows_its_family_on_the_chart(opened):
+    page = opened()
+    page.goto(page.url.split("#")[0] + "#family-2")
+    page.wait_for_timeout(400)
+    card = page.locator("#family-2")
+    assert abs(card.bounding_box()["y"]) < 200
+    images = card.locator("img")
+    assert images.count() == 2
+    for k in range(2):
+        assert images.nth(k).evaluate("one => one.complete && one.naturalWidth > 0")
+    card.get_by_role("button", name="show on the chart").click()
+    pressed = page.locator(".legend [aria-pressed=true]")
+    assert pressed.count() == 1
+    assert pressed.inner_text().startswith("2 blob 2")
+    assert page.locator("[data-mode=family]").get_attribute("aria-pressed") == "true"
+    assert page.complaints == []
+
+
+def test_on_paper_all_is_there(opened, tmp_path):
+    page = opened()
+    page.emulate_media(media="print")
+    assert page.locator("figure .wide svg").first.is_visible()
+    assert not page.locator("nav").is_visible()
+    assert not page.get_by_role("button", name="show on the chart").first.is_visible()
+    assert page.locator("#family-0 img").first.is_visible()
+    path = tmp_path / "report.pdf"
+    page.pdf(path=path, format="A4")
+    assert path.read_bytes().startswith(b"%PDF")

@@ -12,7 +12,9 @@ from nanochart.chart.bandwidth import BandwidthScan, Plateau
 from nanochart.chart.hierarchy import FamilyTree, Merge
 from nanochart.chart.stability import STABLE
 from nanochart.show.family_figures import rdf_difference_figure, scan_figure, tree_figure
-from nanochart.show.figures import ACCENT, MUTED, NARROW, WIDE, family_colours, to_svg
+from nanochart.show.palette import ACCENT, MUTED, family_colours
+from nanochart.show.style import NARROW, WIDE
+from nanochart.show.svg import to_svg
 
 TREE = FamilyTree((Merge(1, 3, 0.0, 2), Merge(0, 2, 0.4, 2), Merge(4, 6, 1.5, 3)), 5)
 NAMES = ["zero", "one", "two", "three", "four"]

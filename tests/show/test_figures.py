@@ -7,7 +7,10 @@ import pytest
 from matplotlib.colors import to_hex
 
 from nanochart.show import figures
+from nanochart.show.palette import INK, family_colours, on_dark
 from nanochart.show.paper import PAPER
+from nanochart.show.population_figures import draw_populations
+from nanochart.show.svg import to_svg
 from nanochart.structure.classes import CLASS_COLOURS, CLASS_NAMES
 
 COLOURS = [CLASS_COLOURS[name] for name in CLASS_NAMES]
@@ -52,7 +55,7 @@ def test_stacked_areas_are_the_cumulated_fractions():
     temperatures = np.array([250.0, 300.0, 400.0])
     fractions = rng.dirichlet(np.ones(6), size=3)
     errors = 0.1 * fractions
-    figure = figures.draw_populations(temperatures, fractions, CLASS_NAMES, COLOURS, errors=errors)
+    figure = draw_populations(temperatures, fractions, CLASS_NAMES, COLOURS, errors=errors)
     stack, below = figure.axes
     tops = np.cumsum(fractions, axis=1)
     for group, area in enumerate(stack.collections):
@@ -69,8 +72,8 @@ def test_stacked_areas_are_the_cumulated_fractions():
 def test_labels_lie_inside_their_bands():
     temperatures = np.linspace(250, 550, 9)
     fractions = rng.dirichlet(np.full(30, 0.3), size=9)
-    figure = figures.draw_populations(
-        temperatures, fractions, [f"{i} family" for i in range(30)], figures.family_colours(30)
+    figure = draw_populations(
+        temperatures, fractions, [f"{i} family" for i in range(30)], family_colours(30)
     )
     tops = np.cumsum(fractions, axis=1)
     assert figure.axes[0].texts
@@ -82,10 +85,10 @@ def test_labels_lie_inside_their_bands():
 
 def test_one_temperature_gives_a_bar():
     fractions = np.array([[0.5, 0.5, 0, 0, 0, 0]])
-    figure = figures.draw_populations(np.array([300.0]), fractions, CLASS_NAMES, COLOURS)
+    figure = draw_populations(np.array([300.0]), fractions, CLASS_NAMES, COLOURS)
     assert [text.get_text() for text in figure.axes[0].texts] == ["Dh", "Ih"]
     assert list(figure.axes[0].get_xticks()) == [300.0]
-    figures.to_svg(figure, "one", "one")
+    to_svg(figure, "one", "one")
 
 
 def test_loss_lines_hold_the_history_and_the_kept_epoch():
@@ -105,21 +108,21 @@ def test_swaps_leave_out_pairs_that_never_tried():
     line = figure.axes[0].lines[0]
     np.testing.assert_array_equal(line.get_xdata(), [310, 335])
     np.testing.assert_array_equal(line.get_ydata(), [0.4, np.nan])
-    figures.to_svg(figures.draw_swaps(np.array([300.0, 320]), [0], [0]), "zero", "zero")
+    to_svg(figures.draw_swaps(np.array([300.0, 320]), [0], [0]), "zero", "zero")
 
 
 @pytest.mark.parametrize("n", [0, 1, 27, 100])
 def test_family_colours_are_distinct_and_stable(n):
-    colours = figures.family_colours(n)
+    colours = family_colours(n)
     assert len(set(colours)) == n
-    assert colours == figures.family_colours(100)[:n]
-    assert len(figures.family_colours(1000)) == 1000
+    assert colours == family_colours(100)[:n]
+    assert len(family_colours(1000)) == 1000
 
 
 def test_colours_are_lightened_for_dark_pages_only_where_needed():
-    assert figures.on_dark("#f4a6c8") == "#f4a6c8"
+    assert on_dark("#f4a6c8") == "#f4a6c8"
     luma = np.array([0.299, 0.587, 0.114]) @ [
-        int(figures.on_dark("#4b0082")[i : i + 2], 16) for i in (1, 3, 5)
+        int(on_dark("#4b0082")[i : i + 2], 16) for i in (1, 3, 5)
     ]
     assert abs(luma - 110) < 1
 
@@ -127,7 +130,7 @@ def test_colours_are_lightened_for_dark_pages_only_where_needed():
 def test_svg_is_text_with_the_colours_of_the_page_and_the_same_each_time():
     def draw():
         figure = figures.draw_swaps(np.array([300.0, 320, 350]), [10, 10], [4, 3])
-        return figures.to_svg(figure, "swaps", 'a "quoted" <name>')
+        return to_svg(figure, "swaps", 'a "quoted" <name>')
 
     svg = draw()
     assert svg == draw()
@@ -138,7 +141,7 @@ def test_svg_is_text_with_the_colours_of_the_page_and_the_same_each_time():
     assert ids
     assert all(name.startswith("swaps-") for name in ids)
     assert "var(--ink)" in svg
-    assert figures.INK not in svg
+    assert INK not in svg
 
 
 def test_the_paper_adds_up():

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from nanochart.errors import NanochartError
-from nanochart.show import report
+from nanochart.show import report_families, report_sections
 from nanochart.show.content import StageTiming
+from nanochart.show.palette import family_colour
 from nanochart.show.report import write_report
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -55,6 +56,17 @@ def unpack(data: dict, name: str, dtype: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(data[name]), dtype)
 
 
+@pytest.fixture(autouse=True)
+def quick_drawings(request, monkeypatch):
+    """Leave the drawing away but where the test is about it: it takes seconds a page."""
+    monkeypatch.setattr(report_families, "_PIXELS", 24)
+    if "drawn" in request.keywords:
+        return
+    for module in (report_sections, report_families):
+        monkeypatch.setattr(module, "figure", lambda plate: getattr(plate, "reason", plate.name))
+    monkeypatch.setattr(report_families, "_curves", lambda *_: "")
+
+
 @pytest.fixture
 def made(tmp_path):
     """Give the text of a page and the page as parsed."""
@@ -66,8 +78,10 @@ def made(tmp_path):
     return make
 
 
-def test_the_page_closes_its_tags_and_asks_no_network(made, content):
+@pytest.mark.drawn
+def test_the_page_closes_its_tags_asks_no_network_and_is_the_same_each_time(made, content):
     text, page = made(content())
+    assert made(content())[0] == text
     assert page.open == []
     for _, attributes in page.tags:
         for name in ("src", "href", "xlink:href", "action", "srcset"):
@@ -76,10 +90,6 @@ def test_the_page_closes_its_tags_and_asks_no_network(made, content):
     assert "default-src 'none'" in text
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-
-
-def test_the_same_content_gives_the_same_bytes(made, content):
-    assert made(content())[0] == made(content())[0]
 
 
 def test_hostile_strings_stay_text(made, content, hostile):
@@ -95,7 +105,8 @@ def test_hostile_strings_stay_text(made, content, hostile):
         )
     )
     assert page.open == []
-    assert not [tag for tag, _ in page.tags if tag == "img"]
+    pictures = [attributes["src"] or "" for tag, attributes in page.tags if tag == "img"]
+    assert all(source.startswith("data:image/png;base64,") for source in pictures)
     assert not [attributes for _, attributes in page.tags if "onerror" in attributes]
     assert text.count("<script") == 2
     assert chart_data(text)["familyLabels"][0] == f"0 {hostile}"
@@ -135,7 +146,7 @@ def test_structures_without_a_family_get_the_last_label(made, content):
 
 
 def test_too_many_points_are_thinned_evenly_and_the_page_says_so(made, content, monkeypatch):
-    monkeypatch.setattr(report, "MAX_POINTS", 100)
+    monkeypatch.setattr(report_sections, "MAX_POINTS", 100)
     made_up = content()
     text, page = made(made_up)
     data = chart_data(text)
@@ -221,3 +232,43 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     with pytest.raises(NanochartError, match=message):
         write_report(tmp_path / "report.html", content(**changes))
     assert not list(tmp_path.iterdir())
+
+
+def test_every_major_family_has_a_card_with_a_link_of_its_own(made, content):
+    families = tuple(replace(one, major=one.id != 3) for one in content().families)
+    text, page = made(content(families=families))
+    cards = [a["id"] for tag, a in page.tags if tag == "article"]
+    assert sorted(cards) == ["family-0", "family-1", "family-2"]
+    links = [a.get("href") for tag, a in page.tags if tag == "a"]
+    for card in cards:
+        assert links.count(f"#{card}") == 2  # from the index, and of itself
+    assert "#family-3" not in links
+    pictures = [a for tag, a in page.tags if tag == "img"]
+    assert len(pictures) == 6
+    assert all("nearest to the centre" in (a["alt"] or "") for a in pictures)
+    assert [a["data-family"] for _, a in page.tags if "data-family" in a] == [c[7:] for c in cards]
+    assert chart_data(text)["familyIds"] == [0, 1, 2, 3]
+
+
+def test_families_have_one_colour_on_the_whole_page(made, content):
+    # Numbers with a gap: the colour is the number's, not the place's.
+    families = tuple(replace(one, id=7 * one.id) for one in content().families)
+    ids = 7 * content().family_ids
+    text, _ = made(content(families=families, family_ids=ids, tree=None))
+    assert chart_data(text)["familyColours"][:4] == [family_colour(7 * k) for k in range(4)]
+    card = text[text.index('id="family-21"') :]
+    assert family_colour(21) in card[: card.index("</h4>")]
+
+
+def test_what_has_no_picture_goes_without(made, content):
+    families = tuple(replace(one, sight=None) for one in content().families)
+    _, page = made(content(families=families))
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+    assert len([tag for tag, _ in page.tags if tag == "article"]) == 4
+
+
+def test_very_many_families_leave_the_small_ones_to_the_index(made, content, monkeypatch):
+    monkeypatch.setattr(report_families, "MOST_CARDS", 5)
+    _, page = made(content(n_families=12))
+    assert len([tag for tag, _ in page.tags if tag == "article"]) == 5
+    assert "7 smaller major families" in page.words()

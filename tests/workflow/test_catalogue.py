@@ -17,38 +17,14 @@ from nanochart.chart.chart import load_chart
 from nanochart.cli import app
 from nanochart.landscape import open_landscape
 
-RUN_FILE = """
-[system]
-species = "Au"
-n_atoms = 20
-[sampling]
-temperatures = [300, 900]
-starts = "motifs"
-steps_per_cycle = 200
-cycles = 60
-commit_every = 30
-[descriptor]
-window = [40, 320]
-[training]
-epochs = 3
-batch_size = 16
-[families]
-bandwidth = 0.3
-minimum_size = 3
-[resources]
-workers = 1
-"""
-
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, object]]:
+def exported(
+    small_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, dict[str, object]]:
     """Return a tiny run, its catalogue, and what was printed."""
-    folder = tmp_path_factory.mktemp("catalogue")
-    (folder / "au20.toml").write_text(RUN_FILE, encoding="utf-8")
-    run, export = folder / "au20", folder / "families"
+    run, export = small_run, tmp_path_factory.mktemp("catalogue") / "families"
     runner = CliRunner()
-    done = runner.invoke(app, ["run", str(folder / "au20.toml"), "-o", str(run), "--json"])
-    assert done.exit_code == 0, done.output
     told = runner.invoke(app, ["families", str(run), "--export", str(export), "--json"])
     assert told.exit_code == 0, told.output
     return run, export, json.loads(told.stdout.splitlines()[-1])

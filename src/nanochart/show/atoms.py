@@ -21,6 +21,11 @@ ENVIRONMENT_COLOURS = {
 _OTHER_COLOUR = (0.92, 0.92, 0.92)
 _LIGHT = np.array([-0.35, 0.45, 0.82])  # from the upper left, in front
 _AMBIENT = 0.38
+_HALFWAY = np.array([-0.183, 0.236, 0.954])  # between the light and the eye
+_SHINE = 0.3
+_RIM = 0.08  # 1 minus the squared distance from the middle of a sphere, where its rim begins
+#: How much of a see-through atom is left.
+_GHOST = 0.33
 # Atoms further back are drawn paler by this much, over the depth of the cluster.
 _FOG = 0.35
 
@@ -73,6 +78,7 @@ def picture(
     pixels: int = 200,
     cut: bool = False,
     extent: float | None = None,
+    ghosts: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Return a picture of a cluster, shape (pixels, pixels, 3), on white.
 
@@ -88,39 +94,79 @@ def picture(
         Leave out what lies in front of the plane through the centroid: a cross-section.
     extent
         Half the width of the picture, Å; by default the cluster fills it.
+    ghosts
+        Shape (n_atoms,): atoms to see through, as the paper's Fig. 4A shows the whole clusters.
     """
-    seen = (positions - positions.mean(axis=0)) @ rotation.T  # (n_atoms, 3)
+    # Rounded, so that the last bits, which the order of the atoms changes, decide nothing.
+    seen = np.round((positions - positions.mean(axis=0)) @ rotation.T, 6)  # (n_atoms, 3)
     if extent is None:
         extent = float(np.abs(seen[:, :2]).max()) + radius
+    if ghosts is None:
+        ghosts = np.zeros(len(seen), dtype=bool)
     if cut:
         # A layer that the plane runs through stays whole.
         keep = seen[:, 2] < 0.6 * radius
-        seen, colours = seen[keep], colours[keep]
+        seen, colours, ghosts = seen[keep], colours[keep], ghosts[keep]
+    # Four pixels are cast for each one shown: edges are smooth.
+    image, depth = _cast(seen, colours, radius, extent, 2 * pixels, seen)
+    if ghosts.any():
+        solid = ~ghosts
+        behind, nearer = _cast(seen[solid], colours[solid], radius, extent, 2 * pixels, seen)
+        seen_through = depth > nearer  # a ghost lies in front, of an atom or of the paper
+        mixed = _GHOST * image + (1.0 - _GHOST) * behind
+        image = np.where(seen_through[..., None], mixed, image)
+    image = image.reshape(pixels, 2, pixels, 2, 3).mean(axis=(1, 3))
+    return np.asarray(np.round(255.0 * np.clip(image, 0.0, 1.0)), dtype=np.uint8)
+
+
+def _cast(
+    seen: NDArray[np.float64],
+    colours: NDArray[np.float64],
+    radius: float,
+    extent: float,
+    pixels: int,
+    every: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the image, (pixels, pixels, 3), and its depth, (pixels, pixels), of spheres on white.
+
+    ``every`` atom of the cluster, (n_atoms, 3), says how deep it is, for the haze.
+    """
     scale = pixels / (2.0 * extent)
     depth = np.full((pixels, pixels), -np.inf)
     image = np.ones((pixels, pixels, 3))
     if not len(seen):
-        return np.full((pixels, pixels, 3), 255, dtype=np.uint8)
-    nearest, farthest = seen[:, 2].max() + radius, seen[:, 2].min()
-    for (x, y, z), colour in zip(seen, colours, strict=True):
-        column, row = (x + extent) * scale, (extent - y) * scale
-        reach = int(radius * scale) + 1
-        rows = np.arange(max(0, int(row) - reach), min(pixels, int(row) + reach + 2))
-        columns = np.arange(max(0, int(column) - reach), min(pixels, int(column) + reach + 2))
-        if not rows.size or not columns.size:
+        return image, depth
+    nearest, farthest = every[:, 2].max() + radius, every[:, 2].min()
+    # All spheres look alike: one is shaded, to the nearest pixel of the cast, and set in place.
+    reach = int(radius * scale) + 1
+    offsets = np.arange(-reach, reach + 1) / (scale * radius)
+    right, up = offsets[None, :], -offsets[:, None]
+    rest = 1.0 - right**2 - up**2
+    towards = np.sqrt(np.clip(rest, 0.0, None))
+    shade = right * _LIGHT[0] + up * _LIGHT[1] + towards * _LIGHT[2]
+    light = _AMBIENT + (1.0 - _AMBIENT) * np.clip(shade, 0.0, 1.0)
+    light *= np.where(rest < _RIM, 0.45, 1.0)  # a dark rim sets touching atoms apart
+    gloss = right * _HALFWAY[0] + up * _HALFWAY[1] + towards * _HALFWAY[2]
+    shine = _SHINE * np.clip(gloss, 0.0, 1.0) ** 30
+    size = len(offsets)
+    order = np.lexsort(seen.T)  # where two spheres meet, the same one wins each time
+    for (x, y, z), colour in zip(seen[order], colours[order], strict=True):
+        top = round((extent - y) * scale - 0.5) - reach
+        left = round((x + extent) * scale - 0.5) - reach
+        part = (
+            slice(max(0, -top), min(size, pixels - top)),
+            slice(max(0, -left), min(size, pixels - left)),
+        )
+        if part[0].start >= part[0].stop or part[1].start >= part[1].stop:
             continue
-        right = (columns[None, :] + 0.5 - column) / (scale * radius)
-        up = (row - rows[:, None] - 0.5) / (scale * radius)
-        rest = 1.0 - right**2 - up**2
-        towards = np.sqrt(np.clip(rest, 0.0, None))
-        height = z + radius * towards
-        window = np.ix_(rows, columns)
-        visible = (rest > 0.0) & (height > depth[window])
-        shade = right * _LIGHT[0] + up * _LIGHT[1] + towards * _LIGHT[2]
-        light = _AMBIENT + (1.0 - _AMBIENT) * np.clip(shade, 0.0, 1.0)
-        light *= np.where(rest < 0.08, 0.45, 1.0)  # a dark rim sets touching atoms apart
-        fog = _FOG * (nearest - height) / max(nearest - farthest, 1e-9)
-        pixel = light[..., None] * colour * (1.0 - fog[..., None]) + fog[..., None]
-        image[window] = np.where(visible[..., None], pixel, image[window])
-        depth[window] = np.where(visible, height, depth[window])
-    return np.asarray(np.round(255.0 * np.clip(image, 0.0, 1.0)), dtype=np.uint8)
+        window = (
+            slice(top + part[0].start, top + part[0].stop),
+            slice(left + part[1].start, left + part[1].stop),
+        )
+        height = z + radius * towards[part]
+        visible = (rest[part] > 0.0) & (height > depth[window])
+        fog = (_FOG * (nearest - height) / max(nearest - farthest, 1e-9))[..., None]
+        pixel = (light[part][..., None] * colour + shine[part][..., None]) * (1.0 - fog) + fog
+        image[window][visible] = pixel[visible]
+        depth[window][visible] = height[visible]
+    return image, depth

@@ -409,6 +409,12 @@
   };
   for (const button of root.querySelectorAll("[data-mode]"))
     button.addEventListener("click", () => switchTo(button.dataset.mode));
+  // A family's card shows where it lies: the chart alone with its points.
+  for (const button of document.querySelectorAll("[data-family]"))
+    button.addEventListener("click", () => {
+      switchTo("family"), isolate(data.familyIds.indexOf(Number(button.dataset.family)), false);
+      document.getElementById("chart").scrollIntoView();
+    });
   switchTo("class");
   new ResizeObserver(resize).observe(canvas);
   darkness.addEventListener("change", paint);

@@ -13,7 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from nanochart.chart.bandwidth import BandwidthScan
 from nanochart.chart.hierarchy import FamilyTree
+from nanochart.chart.layers import Layer
 from nanochart.errors import NanochartError
+from nanochart.sampling.heat_capacity import HeatCapacity
+from nanochart.show.sights import Sight
+from nanochart.show.trajectory_figures import Trajectory
 from nanochart.structure.classes import CLASS_NAMES
 
 Floats = NDArray[np.floating]
@@ -49,6 +53,29 @@ class FamilyRow:
     words: str = ""
     macro_family: str = ""  #: the paper's group, of ``structure.words.MACRO_FAMILIES``
     stability: float | None = None  #: found again in bootstrap samples, 0 to 1
+    major: bool = True  #: large enough to be looked at one by one
+    sight: Sight | None = None  #: its representative: the structure nearest to the centre
+
+    @property
+    def label(self) -> str:
+        """Number and name."""
+        return f"{self.id} {self.name}" if self.name else f"family {self.id}"
+
+    @property
+    def short_label(self) -> str:
+        """Number and group, as the paper's Fig. 4C has them; for where there is little room."""
+        return f"{self.id} {self.macro_family}".strip()
+
+
+@dataclass(frozen=True, eq=False)
+class DimensionScan:
+    """Networks of several bottlenecks, trained alike (the paper's Fig. S2)."""
+
+    dimensions: Integers  #: (n_dimensions,) numbers of CVs
+    losses: Floats  #: (n_dimensions,) best validation losses
+    r2: Floats | None = None  #: (n_dimensions,)
+    pca: Floats | None = None  #: (n_dimensions,) losses of linear PCA
+    elbow: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +127,15 @@ class ReportContent:
     bandwidth: float | None = None  #: of the mean shift, in units of the CVs
     scan: BandwidthScan | None = None  #: the bandwidths tried
     tree: FamilyTree | None = None  #: how the major families hang together
+    layers: tuple[Layer, ...] = ()  #: of the network
+    n_cvs: int = 3  #: dimensions of the chart; ``cvs`` has columns of zeros for those it has not
+    heat: HeatCapacity | None = None
+    dimensions: DimensionScan | None = None
+    trajectory: Trajectory | None = None
+    windows: tuple[tuple[float, float], ...] = ()  #: of the trajectory, to be magnified
+    snapshots: tuple[tuple[tuple[float, Sight], ...], ...] = ()  #: in each window: when, and what
+    #: Why a figure is not there, by its name.
+    reasons: Mapping[str, str] = field(default_factory=dict)
     cautions: tuple[str, ...] = ()  #: whole sentences
     provenance: Mapping[str, str] = field(default_factory=dict)  #: shown in the order given
     timings: tuple[StageTiming, ...] = ()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,17 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from nanochart.chart.hierarchy import MACRO_BARRIER, FamilyTree
 from nanochart.chart.stability import STABLE
-from nanochart.show.figures import (
-    ACCENT,
-    INK,
-    MUTED,
-    RULE,
-    STYLE,
-    WIDE,
-    Floats,
-    family_colours,
-    legend_above,
-)
+from nanochart.show.figures import legend_above
+from nanochart.show.palette import ACCENT, INK, MUTED, RULE, family_colours
+from nanochart.show.style import WIDE, Floats, style
 
 if TYPE_CHECKING:
     from nanochart.chart.bandwidth import BandwidthScan, Plateau
@@ -77,7 +68,7 @@ def tree_figure(
     x, y = np.full(n + len(links), left), np.zeros(n + len(links))
     y[:n] = lines
     first = np.arange(n + len(links))  # a group's first family
-    with matplotlib.rc_context(STYLE):
+    with style():
         figure = Figure(figsize=(width, 0.75 + _LEAF * n))
         axes = figure.subplots()
         for k, (a, b, height) in enumerate(
@@ -172,7 +163,7 @@ def scan_figure(
         Inches.
     """
     sampled = bool(np.isfinite(scan.reproducibility).any())
-    with matplotlib.rc_context(STYLE):
+    with style():
         figure = Figure(figsize=(width, 4.0 if sampled else 2.7))
         above, *below = figure.subplots(
             1 + sampled, 1, sharex=True, squeeze=False, height_ratios=[1.8, 1][: 1 + sampled]
@@ -195,10 +186,15 @@ def scan_figure(
         above.plot(scan.bandwidths, scan.n_major, "o-", color=INK, markersize=3, label="major")
         above.set_yscale("log", nonpositive="mask")  # a small bandwidth may leave no major family
         above.set_ylim(0.8, 2 * max(int(scan.n_families.max()), 1))
+        # A number takes some 0.3 inches: where plateaus are closer, every second one stands lower.
+        close = 0.3 / width * np.log(scan.bandwidths.max() / scan.bandwidths.min())
+        before, lower = -np.inf, False
         for plateau in plateaus:
+            lower = np.log(plateau.lowest) - before < close and not lower
+            before = np.log(plateau.lowest)
             above.annotate(
                 f"{plateau.n_major}",
-                (plateau.lowest, 0.98),
+                (plateau.lowest, 0.91 if lower else 0.98),
                 xycoords=above.get_xaxis_transform(),
                 xytext=(3, 0),
                 textcoords="offset points",
@@ -269,7 +265,7 @@ def rdf_difference_figure(
     colours = colours or (family_colours(2)[0], family_colours(2)[1])
     places = np.sort(np.asarray(marked, dtype=np.float64))
     difference = mean_b - mean_a
-    with matplotlib.rc_context(STYLE):
+    with style():
         figure = Figure(figsize=(width, 4.0))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1])
         longest = int((width - 1.05) / _CHARACTER)  # less the axis and the legend's lines

@@ -23,12 +23,13 @@ from nanochart.chart.hierarchy import FamilyTree, Relief
 from nanochart.chart.stability import second_opinion
 from nanochart.descriptor.difference import rdf_difference
 from nanochart.errors import NanochartError
-from nanochart.files import replacing, write_text
+from nanochart.files import write_text
 from nanochart.formats import write_csv, write_extxyz
 from nanochart.progress import Progress
 from nanochart.show.content import ReportContent
 from nanochart.show.family_figures import rdf_difference_figure, scan_figure, tree_figure
-from nanochart.show.figures import family_colours
+from nanochart.show.palette import family_colours
+from nanochart.show.plates import save
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.run import Run
 from nanochart.workflow.tell import relief_of, report_content
@@ -263,5 +264,4 @@ def _write_figures(made: _Catalogue, pairs: list[_Pair], folder: Path) -> None:
 
 def _save(figure: Figure, stem: Path) -> None:
     for ending in (".png", ".pdf"):
-        with replacing(stem.with_name(stem.name + ending)) as temporary:
-            figure.savefig(temporary, format=ending[1:], dpi=200)
+        save(figure, stem.with_name(stem.name + ending), dpi=200)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import Families
 from nanochart.chart.hierarchy import Relief, family_tree, relief
+from nanochart.chart.layers import layers_of
 from nanochart.progress import Progress
+from nanochart.sampling.heat_capacity import HeatCapacity, heat_capacity
 from nanochart.show.content import (
     FamilyRow,
     LossHistory,
@@ -23,10 +25,13 @@ from nanochart.show.content import (
 from nanochart.show.report import write_report
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.describe import FAILED
+from nanochart.workflow.figures import read_dimensions
 from nanochart.workflow.learn import training_summary_path
 from nanochart.workflow.provenance import provenance
 from nanochart.workflow.run import Run
+from nanochart.workflow.sights import with_sights
 
+_NO_HEAT = "It needs the energies of the hot snapshots, which an imported run does not have."
 #: The paper's sampling, ns a replica (Settem et al., J. Chem. Phys. 2023: 1 to 2 µs).
 _PAPER_TIME = 1400.0
 
@@ -50,7 +55,9 @@ def report_content(run: Run) -> ReportContent:
     place = snapshots.read("temperature_index")
     # Half against half: cycles are the time of the run.
     second_half = snapshots.read("cycle") >= (run.file.sampling.cycles + 1) // 2
-    families = family_rows(chart, codes, rows, points.read("family"), quenched.read("energy"))
+    family = points.read("family")
+    families = family_rows(chart, codes, rows, family, quenched.read("energy"))
+    families = with_sights(run, families, points.read("cvs")[rows], family[rows])
     family_column = _columns([family.id for family in families], points.read("family"))
     fractions = {
         "class": _fractions(codes, len(CLASS_NAMES), place, len(ladder), good),
@@ -74,6 +81,7 @@ def report_content(run: Run) -> ReportContent:
     loss = _loss(run)
     cvs = points.read("cvs")[rows]
     assert chart.families is not None  # the stage before saw to it
+    heat = _heat(run, ladder)
     return ReportContent(
         title=f"Chart of {run.file.name}",
         species=run.file.system.species,
@@ -106,6 +114,11 @@ def report_content(run: Run) -> ReportContent:
         bandwidth=chart.families.bandwidth,
         scan=chart.families.scan,
         tree=family_tree(relief_of(chart.families, cvs)),
+        layers=layers_of(chart.model, chart.model.n_bins),
+        n_cvs=cvs.shape[1],
+        heat=heat,
+        dimensions=read_dimensions(run.folder),
+        reasons={} if heat is not None else {"heat-capacity": _NO_HEAT},
         cautions=_cautions(run, times, loss, points.read("inside")[good], errors["class"]),
         provenance=provenance(run.file),
         timings=tuple(
@@ -142,9 +155,20 @@ def family_rows(
                 words=one.words,
                 macro_family=one.macro_family,
                 stability=one.stability,
+                major=one.size >= chart.families.minimum_size,
             )
         )
     return tuple(found)
+
+
+def _heat(run: Run, ladder: NDArray[np.float64]) -> HeatCapacity | None:
+    """Return the heat capacity, if the energies of the snapshots were kept."""
+    snapshots = run.landscape["snapshots"]
+    energies = snapshots.read("energy")
+    if not np.isfinite(energies).any():
+        return None
+    places = snapshots.read("temperature_index")  # rows are written cycle by cycle: in time
+    return heat_capacity(energies, places, ladder, run.file.system.n_atoms)
 
 
 def relief_of(families: Families, cvs: NDArray[Any]) -> Relief:
