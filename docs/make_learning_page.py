@@ -270,7 +270,7 @@ How accurate the networks are, what was tried, and how fast they learn. This pag
 
 ```bash
 nanochart train minima.extxyz --network compact -o mine.safetensors   # minutes, on a CPU
-nanochart scan au147 --network compact -o au147-scan                  # how many CVs
+nanochart scan au147 --network compact                                # how many CVs
 nanochart compare au147 other.safetensors --umap                      # charts side by side
 ```
 

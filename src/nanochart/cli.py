@@ -399,7 +399,10 @@ def compare(
 @app.command()
 def scan(
     files: Files,
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write")] = Path("scan"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="folder to write; default: scan, in a run's folder"),
+    ] = None,
     dims: Annotated[str, typer.Option(help="numbers of CVs: 1-8, or 1,2,3")] = "1-8",
     network: Annotated[str, typer.Option(help="paper, or compact: smooth and cheap")] = "paper",
     epochs: Annotated[int, typer.Option(help="passes over the training set")] = 100,
@@ -416,7 +419,7 @@ def scan(
     The paper's network takes hours a number on a CPU, the compact one minutes. A scan that was
     cut off goes on. Writes `scan.csv` and `scan.json`.
 
-    Example: `nanochart scan au147 --network compact -o au147-scan`
+    Example: `nanochart scan au147 --network compact`
     """
     from nanochart.chart.protocol import TrainingSettings
     from nanochart.workflow.scan import scan as scan_files
@@ -424,7 +427,7 @@ def scan(
     with progress_of("scan") as progress:
         result = scan_files(
             files,
-            output,
+            output or (files[0] / "scan" if _is_run(files) else Path("scan")),
             n_cvs=_numbers(dims),
             settings=TrainingSettings.of(network, epochs=epochs, seed=seed),
             device=device,

@@ -119,13 +119,17 @@ def test_wrong_options_write_nothing(
 
 def test_a_scan_of_dimensions_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
     assert read_dimensions(tmp_path) is None
-    scan = {"dimensions": [1, 2], "losses": [0.2, 0.1], "r2": [0.4, 0.6], "elbow": 2}
-    (tmp_path / "scan.json").write_text(json.dumps(scan))
+    rows = [
+        {"n_cvs": n, "loss": 0.2 / n, "r2": 0.4, "pca_loss": 0.3, "best_epoch": 1} for n in (1, 2)
+    ]
+    (tmp_path / "scan").mkdir()
+    path = tmp_path / "scan" / "scan.json"
+    path.write_text(json.dumps({"elbow": None, "scan": rows}))
     found = read_dimensions(tmp_path)
     assert found is not None
     assert found.losses.tolist() == [0.2, 0.1]
-    assert found.elbow == 2
-    for text in ("{", "{}", json.dumps(scan | {"losses": [1]})):
-        (tmp_path / "scan.json").write_text(text)
+    assert found.elbow is None
+    for text in ("{", "{}", json.dumps({"elbow": 2, "scan": []})):
+        path.write_text(text)
         with pytest.raises(NanochartError, match=r"scan\.json"):
             read_dimensions(tmp_path)

@@ -178,30 +178,27 @@ def _snapshots(
 
 
 def read_dimensions(folder: Path) -> DimensionScan | None:
-    """Return what a scan of dimensions left in a run's folder (scan.json), None without one.
+    """Return what ``nanochart scan`` left in a run's folder (scan/scan.json), None without it.
 
     Raises
     ------
     NanochartError
         The file is damaged.
     """
-    path = folder / "scan.json"
+    path = folder / "scan" / "scan.json"
     if not path.exists():
         return None
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        dims = np.asarray(stored["dimensions"], dtype=np.int64)
-        losses = np.asarray(stored["losses"], dtype=np.float64)
-        r2, pca, elbow = (stored.get(name) for name in ("r2", "pca_losses", "elbow"))
-        if dims.ndim != 1 or losses.shape != dims.shape or not dims.size:
-            raise ValueError("dimensions and losses do not fit together")
-        return DimensionScan(
-            dims,
-            losses,
-            None if r2 is None else np.asarray(r2, dtype=np.float64),
-            None if pca is None else np.asarray(pca, dtype=np.float64),
-            None if elbow is None else int(elbow),
+        rows, elbow = stored["scan"], stored["elbow"]
+        n_cvs = np.array([row["n_cvs"] for row in rows], dtype=np.int64)
+        if not n_cvs.size:
+            raise ValueError("there is no number of CVs in it")
+        loss, r2, pca = (
+            np.array([row[name] for row in rows], dtype=np.float64)
+            for name in ("loss", "r2", "pca_loss")
         )
+        return DimensionScan(n_cvs, loss, r2, pca, None if elbow is None else int(elbow))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise NanochartError(
             f"{path}: is no scan of dimensions, or is damaged ({error}); delete it and scan again"
