@@ -1,4 +1,4 @@
-"""Time and size of the report page: 50,000 structures, 30 families, as issue 7 asks.
+"""Time and size of the report page: 50,000 structures, 30 families.
 
     python benchmarks/report_page.py [OUT.json]
 

@@ -47,5 +47,5 @@ def test_they_know_a_landscape_of_another_sampling():
 
 
 def test_a_name_that_no_chart_has():
-    with pytest.raises(NanochartError, match="no such file|cannot be read|not there"):
+    with pytest.raises(NanochartError, match=r"pt55"):
         nc.load_chart("pt55")
