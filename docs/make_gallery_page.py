@@ -41,6 +41,13 @@ Numbers are the paper's; figS4 stands for its S4-S6. `docs/make_gallery_page.py`
 ```
 {command}
 ```
+
+The trajectory is 1.2 ns of Au147 that starts from the icosahedron at 540 K, and melts; it was made by
+
+```
+nanochart md ih --species Au --n-atoms 147 --temperature 540 --time 1.2 --seed 3 -o melt.dcd
+nanochart project au147 melt.dcd --quench -o melt.csv
+```
 """
 
 
