@@ -114,7 +114,7 @@ def four_systems(record: dict[str, Any], runs: list[dict[str, Any]]) -> str:
         "the paper's have up to 2 µs and two to six times as many unique structures. The charts "
         "are those of the compact network ([learning.md](learning.md)), which ship "
         "([charts.md](charts.md)); the command trains the same by its run files with "
-        "`network = \"compact\"`. An earlier chart of Au90 by the paper's network, with half "
+        '`network = "compact"`. An earlier chart of Au90 by the paper\'s network, with half '
         "the variance unexplained, had 9 major families by the same rule: how fine the families "
         "are is the chart's doing, too. "
         f"{record['cpu']}, Python {record['python']}.\n\n"

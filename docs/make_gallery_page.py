@@ -42,7 +42,7 @@ Numbers are the paper's; figS4 stands for its S4-S6. `docs/make_gallery_page.py`
 {command}
 ```
 
-The trajectory is 1.2 ns of Au147 that starts from the icosahedron at 540 K, and melts; it was made by
+The trajectory is 1.2 ns of Au147 that starts from the icosahedron at 540 K, and melts:
 
 ```
 nanochart md ih --species Au --n-atoms 147 --temperature 540 --time 1.2 --seed 3 -o melt.dcd
@@ -81,6 +81,8 @@ def _write(asked: argparse.Namespace, names: list[str], parts: list[str]) -> Non
     command = "python docs/make_gallery_page.py " + " ".join(one.lower() for one in names)
     if asked.trajectory:
         command += f" --trajectory {asked.trajectory.name}"
+    if asked.frame_time:
+        command += f" --frame-time {asked.frame_time:g}"
     head = HEAD.format(names=" and of ".join(names), command=command)
     page = "\n".join([head, *(part for part in parts if part)])
     (asked.out / "gallery.md").write_text(page.rstrip() + "\n", encoding="utf-8")

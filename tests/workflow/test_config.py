@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nanochart.chart.protocol import TrainingSettings
 from nanochart.errors import NanochartError
 from nanochart.workflow.config import RunFile, as_toml, parse_run_file, read_run_file
+from nanochart.workflow.learn import settings_of
 
 SMALL = """
 [system]
@@ -44,9 +46,13 @@ def test_what_a_small_run_file_leaves_out_is_the_papers_protocol() -> None:
     # of 128, 80/20; 0.1 meV between duplicates (FACTS sections 1 and 3, from the paper).
     assert found.sampling.steps_per_cycle * found.sampling.timestep == 250_000
     assert found.descriptor.bandwidth == 0.2
-    training = found.training
-    assert (training.learning_rate, training.halve_at) == (1e-3, [30, 90])
+    # What is left out of [training] is the network's own: the paper's settings, of its dataclass.
+    training = settings_of(found)
+    assert training == TrainingSettings()
+    assert (training.learning_rate, training.halve_at) == (1e-3, (30, 90))
     assert (training.batch_size, training.validation_fraction) == (128, 0.2)
+    compact = parse_run_file(with_lines("training", 'network = "compact"'), where="run.toml")
+    assert settings_of(compact) == TrainingSettings.of("compact")
     assert found.structure.energy_tolerance == 1e-4
 
 
