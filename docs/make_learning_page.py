@@ -270,9 +270,9 @@ def floor() -> str:
         )
     )
     return (
-        f"{ours:.1f} µs; the distances alone take {scipy:.1f} µs in scipy's pdist and {loop:.1f} µs "
-        f"in a compiled, vectorised loop, of which the RDF takes {ours / loop:.1f} times (twice was "
-        "wanted)."
+        f"{ours:.1f} µs; the distances alone take {scipy:.1f} µs in scipy's pdist and\n"
+        f"{loop:.1f} µs in a compiled, vectorised loop, of which the RDF takes "
+        f"{ours / loop:.1f} times (twice was wanted)."
     )
 
 
@@ -280,7 +280,7 @@ def memory() -> str:
     """Return what a million frames need."""
     small, large = read("rdf_memory")["results"]
     return (
-        f"{large['frames per second']:,.0f} a second on two threads; the process holds "
+        f"{large['frames per second']:,.0f} a second on\ntwo threads; the process holds "
         f"{large['peak, MB']:.0f} MB at most, with {small['frames']:,} frames "
         f"{small['peak, MB']:.0f} MB."
     )
