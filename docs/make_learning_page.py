@@ -412,12 +412,13 @@ scikit-learn's kernel density, in scaled units, is in [results.md](results.md).
 
 {cpu_epochs()}
 
-Three epochs measure the time, not the loss, which batch normalisation makes wild at first: both ways
-do the same sums in another order (tests compare them to rounding). Of whole trainings by both kinds
-of sums there is one pair: Au90, 100 epochs, 0.0048 by tiles in float32 on a CPU and 0.0049 by direct
-products in TF32 on a GPU. 2.5 times was wanted: it is reached for a step on an Intel processor with
-AVX-512 ([results.md](results.md)), not on this one, and never measured over a whole training of the
-plain loop. The compact network takes 0.1 to 0.9 s an epoch of these data on one core.
+Three epochs measure the time, not the loss, which batch normalisation makes wild at first: both
+ways do the same sums in another order (tests compare them to rounding). Of whole trainings by both
+kinds of sums there is one pair: Au90, 100 epochs, 0.0048 by tiles in float32 on a CPU and 0.0049 by
+direct products in TF32 on a GPU. 2.5 times was wanted: it is reached for a step on an Intel
+processor with AVX-512 ([results.md](results.md)), not on this one, and never measured over a whole
+training of the plain loop. The compact network took 0.2 to 0.7 s an epoch of the four systems, on a
+core of the GPU's host.
 
 The step alone: [results.md](results.md). bf16 is not used: the convolutions are in float32.
 
