@@ -84,7 +84,7 @@ def undisturbed(run_file: Path) -> Path:
 
 
 def command(run_file: Path, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "nanochart.cli", "run", str(run_file), "-o", str(folder)]
+    return [sys.executable, "-m", "nanochart", "run", str(run_file), "-o", str(folder)]
 
 
 def finish(run_file: Path, folder: Path) -> None:

@@ -1,0 +1,62 @@
+"""What verbs share: the application, options that many take, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nanochart.errors import NanochartError
+from nanochart.terminal import print_table, say
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Chart the structures of nanoclusters: sample, quench, label, learn, map.\n\n"
+    "Begin with `nanochart doctor`, then `nanochart run examples/au90-quick.toml`.",
+)
+RunFileArgument = Annotated[
+    Path, typer.Argument(help="run file (TOML); see examples/ and docs/run-file.md")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="run folder; by default the run file's name")
+]
+Redo = Annotated[bool, typer.Option(help="discard snapshots whose settings have changed")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Species = Annotated[
+    str | None, typer.Option(help="chemical symbol, for files that hold only types")
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="leave out and count unusable frames"),
+]
+#: Rows of a table printed at most.
+SHOWN = 40
+Files = Annotated[list[Path], typer.Argument(help="structure files ASE reads, or a run folder")]
+
+
+def refuse_options(*given: object) -> None:
+    """Raise if options were given that a run takes from its run file."""
+    if any(given):
+        raise NanochartError("a run folder takes its settings from its run.toml: set them there")
+
+
+def is_run(files: list[Path]) -> bool:
+    return len(files) == 1 and (files[0] / "run.toml").is_file()
+
+
+def print_summary(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result))
+        return
+    print_table("", ("", ""), [(name.replace("_", " "), value) for name, value in result.items()])
+    tell_skipped(int(result.get("skipped", 0)))
+
+
+def tell_skipped(skipped: int) -> None:
+    if skipped:
+        say(f"{skipped} bad frames were skipped")
