@@ -1,13 +1,15 @@
 """Train networks on the unique minima of runs, and keep what came out, attempt by attempt.
 
     python benchmarks/learning.py RUN [RUN ...] [--network paper|compact] [--seeds 0 1 2 3 4]
-        [--dims 1 2 3 4 5 6 7 8] [--fractions 1 2 4 8 16] [--device cpu|cuda] [--threads 1]
+        [--dims 1 2 3 4 5 6 7 8] [--fractions 1 2 4 8 16] [--epochs 100]
+        [--schedule halving|cosine] [--device cpu|cuda] [--threads 1]
 
-For each run: the protocol of the network with 3 CVs for every seed; with seed 0, every number of
-CVs; and with seed 0 and 3 CVs, a half, a quarter … of the training structures, judged by the same
-validation structures. Each attempt is appended to benchmarks/results/learning.json as it ends,
-with the loss of as many principal components on the same split; attempts that are there already
-are not repeated. `docs/make_learning_page.py` makes docs/learning.md of it.
+For each run: the protocol of the network (or another schedule) with 3 CVs for every seed; with
+seed 0, every number of CVs; and with seed 0 and 3 CVs, a half, a quarter … of the training
+structures, judged by the same validation structures. Each attempt is appended to
+benchmarks/results/learning.json as it ends, with the loss of as many principal components on the
+same split; attempts that are there already are not repeated. `docs/make_learning_page.py` makes
+docs/learning.md of it.
 """
 
 from __future__ import annotations
@@ -51,8 +53,9 @@ def attempts(asked: argparse.Namespace) -> list[tuple[TrainingSettings, int]]:
     wanted = [(seed, 3, 1) for seed in asked.seeds]
     wanted += [(0, n_cvs, 1) for n_cvs in asked.dims]
     wanted += [(0, 3, fraction) for fraction in asked.fractions]
+    changed = {"epochs": asked.epochs} | ({"schedule": asked.schedule} if asked.schedule else {})
     return [
-        (TrainingSettings.of(asked.network, seed=seed, n_cvs=n_cvs, epochs=asked.epochs), fraction)
+        (TrainingSettings.of(asked.network, seed=seed, n_cvs=n_cvs, **changed), fraction)
         for seed, n_cvs, fraction in dict.fromkeys(wanted)
     ]
 
@@ -97,6 +100,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, help="run folders")
     parser.add_argument("--network", default="paper")
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--schedule", help="default: the network's own")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--dims", type=int, nargs="*", default=[])
     parser.add_argument("--fractions", type=int, nargs="*", default=[])

@@ -10,6 +10,7 @@ import torch
 
 from nanochart.chart import course
 from nanochart.chart.checkpoint import State
+from nanochart.chart.devices import using
 from nanochart.chart.judgement import reconstruct
 from nanochart.chart.protocol import TrainingSettings
 from nanochart.chart.steps import EagerStep, GraphedStep, make_step, unchanged
@@ -94,12 +95,40 @@ def test_the_learning_rate_is_set_in_its_place(inputs):
     assert tensor == 0.25
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-def test_on_a_gpu(inputs, tmp_path):
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+
+
+@needs_gpu
+def test_products_in_tf32_give_the_gradient(inputs):
+    """Of the first step: after some, any rounding has grown on so few and so long steps."""
+
+    def gradient(device):
+        state = State.initial(inputs, SETTINGS)
+        state.to(torch.device(device))
+        data = torch.from_numpy(inputs).to(device)
+        with using(torch.device(device), None):
+            loss = torch.nn.functional.mse_loss(state.model.train()(data), data)
+            loss.backward()
+        parts = {name: p.grad.cpu().double() for name, p in state.model.named_parameters()}
+        return loss.item(), parts
+
+    (on_gpu, ours), (on_cpu, theirs) = gradient("cuda"), gradient("cpu")
+    assert on_gpu == pytest.approx(on_cpu, rel=1e-2)
+    whole = sum(their.square().sum() for their in theirs.values())
+    apart = sum(
+        (our - their).square().sum()
+        for our, their in zip(ours.values(), theirs.values(), strict=True)
+    )
+    assert apart < 0.1**2 * whole
+
+
+@needs_gpu
+def test_on_a_gpu(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda _: None)  # float32
     on_gpu = train_autoencoder(inputs, SETTINGS, device="cuda", checkpoint=tmp_path / "checkpoint")
     on_cpu = train_autoencoder(inputs, SETTINGS, device="cpu")
     assert next(on_gpu.model.parameters()).device.type == "cpu"
-    # the same batches from the same weights; sums in another order, and in TF32
+    # the same batches from the same weights; sums in another order
     np.testing.assert_allclose(on_gpu.history.train_loss, on_cpu.history.train_loss, rtol=0.05)
     _, errors = reconstruct(on_gpu.model, inputs)
     judged = errors[on_gpu.validation_indices].mean()
