@@ -6,6 +6,10 @@ displacement u of the atoms, the derivative of the CVs along u. For u of indepen
 the mean square of an error in it is the squared norm of the error in d(CV)/d(positions), so the
 slopes are weighed as a force weighs them. The teacher's ReLUs have kinks, which a smooth student
 cannot and should not follow: how far the gradients agree is reported.
+
+Some thousands of minima are too few to learn from (a student of any size learns them by heart), but
+a teacher answers any question: each structure is asked about again and again, displaced anew, and
+so are mixtures of the RDFs of two (mixup, Zhang et al., ICLR 2018).
 """
 
 from __future__ import annotations
@@ -39,6 +43,8 @@ _STEP = 1e-2
 _COMPARED = 200
 #: Structures taken through RDF and teacher at once.
 _BLOCK = 1024
+#: Share of the lessons that are mixtures.
+_MIXED = 0.1
 #: A scaled bin whose standard deviation is below this one is divided by this one.
 SMALLEST_SPREAD = 1e-4
 _TINY = 1e-300
@@ -52,19 +58,20 @@ class DistillationSettings:
     ----------
     hidden
         Nodes of each hidden layer.
+    lessons
+        How many inputs are taught, at least: the structures as they are, then displaced anew and
+        mixed until there are so many.
     epochs
-        Passes over the structures.
+        Passes over the lessons.
     batch_size
-        Structures a step.
+        Lessons a step.
     learning_rate
         Adam's at the start; it falls to zero along half a cosine.
     slope_weight
         Weight of the slopes' relative squared error, beside that of the values.
     shaken
-        Å: each structure is also taught displaced, by normal numbers up to this wide, so that the
-        student follows the teacher where MD takes the atoms.
-    copies
-        How many times.
+        Å: how wide the normal numbers are, at most, by which atoms are displaced, so that the
+        student follows the teacher where MD takes them.
     held_out
         Share of the structures that only judge, in (0, 1).
     seed
@@ -72,12 +79,12 @@ class DistillationSettings:
     """
 
     hidden: tuple[int, ...] = (128, 128)
-    epochs: int = 200
+    lessons: int = 100_000
+    epochs: int = 60
     batch_size: int = 256
     learning_rate: float = 3e-3
-    slope_weight: float = 0.1
+    slope_weight: float = 0.03
     shaken: float = 0.15
-    copies: int = 1
     held_out: float = 0.2
     seed: int = 0
 
@@ -90,7 +97,7 @@ class DistillationSettings:
             (self.learning_rate > 0, f"learning_rate = {self.learning_rate}: above 0"),
             (self.slope_weight >= 0, f"slope_weight = {self.slope_weight}: not negative"),
             (self.shaken >= 0, f"shaken = {self.shaken}: not negative"),
-            (self.copies >= 0, f"copies = {self.copies}: not negative"),
+            (self.lessons >= 1, f"lessons = {self.lessons}: at least 1"),
             (0 < self.held_out < 1, f"held_out = {self.held_out}: between 0 and 1"),
             (self.seed >= 0, f"seed = {self.seed}: not negative"),
         ):
@@ -177,7 +184,8 @@ def distill(
     settings
         How to teach.
     progress
-        Called after every epoch with ``loss``: the mean relative squared error.
+        Called while the teacher is asked, and after every epoch with ``loss``: the mean relative
+        squared error.
     threads
         Of torch and of the RDF; by default torch's own choice.
 
@@ -204,10 +212,9 @@ def distill(
     n_held = min(max(round(len(positions) * settings.held_out), 2), len(positions) - 2)
     held, taught = np.split(rng.permutation(len(positions)), [n_held])
     shaken = _shaken(positions[held], settings.shaken, rng)
-    copies = [_shaken(positions[taught], settings.shaken, rng) for _ in range(settings.copies)]
     see = _Sight(model, basis, scaling, threads)
     with using(torch.device("cpu"), threads):
-        lessons = _lessons(see, np.concatenate([positions[taught], *copies]), rng)
+        lessons = _lessons(see, positions[taught], settings, rng, progress)
         student = _teach(lessons, settings, progress)
         layers = [layer for layer in student if isinstance(layer, nn.Linear)]
         weights = tuple(layer.weight.detach().numpy() for layer in layers)
@@ -258,22 +265,53 @@ def _shaken(positions: NDArray[Any], width: float, rng: np.random.Generator) -> 
     return np.asarray(positions + widths * rng.normal(size=positions.shape), dtype=np.float64)
 
 
-def _lessons(see: _Sight, positions: NDArray[Any], rng: np.random.Generator) -> _Lessons:
+def _lessons(
+    see: _Sight,
+    positions: NDArray[Any],
+    settings: DistillationSettings,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> _Lessons:
     """Return what is taught: values, and slopes along a random displacement, block by block."""
+    mixed = int(settings.lessons * _MIXED)
+    n_asked = max(settings.lessons - mixed, len(positions))
     parts = []
-    for start in range(0, len(positions), _BLOCK):
-        here = positions[start : start + _BLOCK]
-        step = _STEP * rng.normal(size=here.shape)
-        inputs, ahead, behind = (see.inputs(one) for one in (here, here + step, here - step))
-        slopes = (see.cvs(ahead) - see.cvs(behind)) / (2 * _STEP)
-        along = (ahead - behind) / (2 * _STEP)
-        parts.append(
-            [
-                torch.tensor(one, dtype=torch.float32)
-                for one in (inputs, see.cvs(inputs), along, slopes)
-            ]
-        )
-    return _Lessons(*(torch.cat(list(some)) for some in zip(*parts, strict=True)))
+    for start in range(0, n_asked, _BLOCK):
+        which = np.arange(start, min(start + _BLOCK, n_asked))
+        here = positions[which % len(positions)]
+        again = which >= len(positions)  # the first time, as they are
+        here[again] = _shaken(here[again], settings.shaken, rng)
+        parts.append(_lesson(see, here, rng))
+        progress(start, n_asked)
+    asked = _Lessons(*(torch.cat(list(some)) for some in zip(*parts, strict=True)))
+    return _Lessons(
+        *(torch.cat(both) for both in zip(asked, _mixtures(see, asked, mixed, rng), strict=True))
+    )
+
+
+def _lesson(see: _Sight, positions: NDArray[Any], rng: np.random.Generator) -> _Lessons:
+    """Return the lessons of some structures."""
+    step = _STEP * rng.normal(size=positions.shape)
+    inputs, ahead, behind = (
+        see.inputs(one) for one in (positions, positions + step, positions - step)
+    )
+    slopes = (see.cvs(ahead) - see.cvs(behind)) / (2 * _STEP)
+    along = (ahead - behind) / (2 * _STEP)
+    found = (inputs, see.cvs(inputs), along, slopes)
+    return _Lessons(*(torch.tensor(one, dtype=torch.float32) for one in found))
+
+
+def _mixtures(see: _Sight, asked: _Lessons, number: int, rng: np.random.Generator) -> _Lessons:
+    """Return lessons on mixtures of two inputs, which change as the first does."""
+    one, other = (torch.from_numpy(rng.integers(len(asked.inputs), size=number)) for _ in range(2))
+    share = torch.from_numpy(rng.uniform(size=(number, 1))).float()
+    inputs = share * asked.inputs[one] + (1 - share) * asked.inputs[other]
+    along = asked.along[one]
+    cvs, ahead, behind = (
+        torch.from_numpy(see.cvs((inputs + step * along).double().numpy()))
+        for step in (0.0, _STEP, -_STEP)
+    )
+    return _Lessons(inputs, cvs, along, (ahead - behind) / (2 * _STEP))
 
 
 def _teach(lessons: _Lessons, settings: DistillationSettings, progress: Progress) -> nn.Sequential:

@@ -356,7 +356,10 @@ def distill(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="chart to write")],
     hidden: Annotated[str, typer.Option(help="nodes of each hidden layer")] = "128,128",
-    epochs: Annotated[int, typer.Option(help="passes over the structures")] = 200,
+    lessons: Annotated[
+        int, typer.Option(help="inputs taught: the structures, displaced anew until so many")
+    ] = 100_000,
+    epochs: Annotated[int, typer.Option(help="passes over the lessons")] = 60,
     shaken: Annotated[float, typer.Option(help="Å, how far they are also taught displaced")] = 0.15,
     seed: Annotated[int, typer.Option(help="of weights, split and displacements")] = 0,
     species: Species = None,
@@ -374,7 +377,7 @@ def distill(
     from nanochart.workflow.distill import distill_files, hidden_layers
 
     settings = DistillationSettings(
-        hidden=hidden_layers(hidden), epochs=epochs, shaken=shaken, seed=seed
+        hidden=hidden_layers(hidden), lessons=lessons, epochs=epochs, shaken=shaken, seed=seed
     )
     with progress_of("distill") as progress:
         result = distill_files(
