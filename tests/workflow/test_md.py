@@ -28,7 +28,8 @@ from nanochart.progress import silent
 from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.rgl import energy_and_forces, rgl
 from nanochart.sampling.seeds import seed_clusters
-from nanochart.workflow.md import find_start, run_md, whole_number
+from nanochart.workflow.md import run_md, whole_number
+from nanochart.workflow.start import find_start
 
 GOLD = rgl("Au")
 SETTINGS = MdSettings(temperature=500.0, steps_per_frame=5, damping=1.0, seed=4, block=4)

@@ -88,7 +88,7 @@ def markov_model(residences: Sequence[Residence], *, lag: float | None = None) -
         from deeptime.markov.msm import MaximumLikelihoodMSM
     except ImportError:
         raise NanochartError(
-            "a Markov model needs deeptime: pip install 'nanochart[markov]'"
+            "no Markov model: it needs deeptime: pip install 'nanochart[markov]'"
         ) from None
     place = np.full(int(states.max()) + 2, -1)
     place[states] = np.arange(len(states))  # the last one stays -1: what -1 points to
@@ -108,7 +108,9 @@ def markov_model(residences: Sequence[Residence], *, lag: float | None = None) -
         steps = [first * m for m in range(1, MULTIPLES[-1] + 1) if first * m < longest]
     models = {n: model for n in steps if (model := model_at(n)) is not None}
     if not models:
-        raise NanochartError("no lag has transitions there and back between all states")
+        raise NanochartError(
+            "no Markov model: at no lag do transitions lead there and back between all states"
+        )
     scales = {n: np.asarray(one.timescales()[: len(states) - 1]) for n, one in models.items()}
     chosen, level = _chosen(scales) if lag is None else (min(models), True)
     if lag is not None:
