@@ -175,7 +175,10 @@ def transitions(
         float, typer.Option(help="ps without return after which a transition is committed")
     ] = 1000.0,
     average: Annotated[
-        float | None, typer.Option(help="window of running averages, ps; default: --dwell")
+        float | None,
+        typer.Option(
+            help="window of running averages, ps; default: --dwell, in figures a hundredth"
+        ),
     ] = None,
     frame_time: Annotated[
         float | None, typer.Option(help="ps between frames, if a table has no times")

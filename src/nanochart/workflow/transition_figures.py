@@ -37,7 +37,7 @@ def write_figures_of(
     levels: Sequence[Level],
     chart: Chart | None,
     chart_path: Path | None,
-    average: float,
+    average: float | None,
     formats: Sequence[str],
 ) -> None:
     """Write the figures of all trajectories, numbered where they are several, and of networks."""
@@ -52,7 +52,7 @@ def write_figures_of(
 
 
 def _course_plates(
-    course: Course, chart: Chart | None, backdrop: NDArray[Any] | None, average: float
+    course: Course, chart: Chart | None, backdrop: NDArray[Any] | None, average: float | None
 ) -> Iterator[Plate]:
     """Yield the figures of one trajectory."""
     if not len(course.times):
@@ -64,7 +64,7 @@ def _course_plates(
     if backdrop is None:
         backdrop = np.empty((0, course.cvs.shape[1]))
     yield path_plate(trajectory, named, backdrop)
-    yield course_plate(trajectory, windows, average / 1000)
+    yield course_plate(trajectory, windows, average and average / 1000)
     if windows:
         snapshots = [_snapshots(course, chart, window) for window in windows]
         yield windows_plate(trajectory, windows, snapshots)

@@ -211,7 +211,7 @@ def write_transitions(
     if formats:
         from nanochart.workflow.transition_figures import write_figures_of
 
-        write_figures_of(output, courses, levels, chart, chart_path, window, formats)
+        write_figures_of(output, courses, levels, chart, chart_path, average, formats)
     result = summary(courses, levels, settings, commit) | {"output": str(output)}
     write_text(output / "transitions.json", json.dumps(result, indent=1) + "\n")
     return result
