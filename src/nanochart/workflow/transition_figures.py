@@ -45,13 +45,13 @@ def write_figures_of(
     plates: list[Plate | Absent] = []
     for number, course in enumerate(courses, 1):
         ending = f"-{number}" if len(courses) > 1 else ""
-        for plate in _course_plates(course, chart, backdrop, average):
+        for plate in course_plates(course, chart, backdrop, average):
             plates.append(replace(plate, name=plate.name + ending))
     plates += [_network_plate(level) for level in levels if len(level.network.states) > 1]
     write_plates(plates, output, formats=formats)
 
 
-def _course_plates(
+def course_plates(
     course: Course, chart: Chart | None, backdrop: NDArray[Any] | None, average: float | None
 ) -> Iterator[Plate]:
     """Yield the figures of one trajectory."""
