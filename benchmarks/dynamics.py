@@ -117,10 +117,11 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
     given.tables.mkdir(parents=True, exist_ok=True)
+    tables = given.tables.resolve()  # rows name the trajectory that lies beside them
     chart = load_chart(given.chart)
     attempts = []
     for path in given.trajectories:
-        table, record = placed(path, given.chart, given.every, given.tables)
+        table, record = placed(path, given.chart, given.every, tables)
         (course,) = read_courses(table)
         attempts.append(attempt(course, record, chart))
     content = {

@@ -45,10 +45,11 @@ Maxwell velocities shares them out, so at constant energy half of the temperatur
 `OUTPUT.cvs.csv` has the columns of `nanochart project` (file, frame, cv1 …, family, inside, error,
 converged, energy, time_ps, class) and grows whenever a block of frames is done (`--block`, by
 default 1,000 frames). A chart of minima has each of these frames quenched in the same process with
-the same potential; energy and class are the minimum's. That costs 17 ms of one core a frame for 147
-atoms on the machine below (quench 17, CVs 3, class 1), some twice what 1 ps of MD takes:
-`--chart-every 10` slows the run by a fifth. The summary says what it cost. A thermal chart takes
-frames hot, without energy and class.
+the same potential; energy and class are the minimum's. That costs about 20 ms of one core a frame
+of 147 atoms (quench 17, CVs 3, class 1: processor time of 60 frames of the 396 K run below, on a
+machine that was busy with other work), twice what 1 ps of MD takes, so the default slows a run by
+about a fifth; the summary at the end says what it cost. A thermal chart takes frames hot, without
+energy and class.
 
 Rows are made from the frames as they are on the disk. So watching changes no bit of the trajectory,
 a run that was killed has the table of one that was not, and a run that was not watched gets its
@@ -281,7 +282,7 @@ def command(one: dict[str, Any]) -> str:
 
 
 def draw(tables: Path) -> None:
-    """Draw the figures of all runs whose tables are there."""
+    """Draw the figures of all runs, from a folder of their tables."""
     from nanochart.chart.chart import load_chart
     from nanochart.show.plates import save
     from nanochart.show.style import WIDE
@@ -290,10 +291,12 @@ def draw(tables: Path) -> None:
 
     found = read("dynamics")
     chart = load_chart(found["chart"])
+    longest = max(found["attempts"], key=lambda one: one["ns"])
     for one in found["attempts"]:
         (course,) = read_courses(tables / f"{one['name']}.dcd.cvs.csv")
         for plate in course_plates(course, chart, chart.families.centres, None):
-            if plate.name != "figS7":
+            # Of the longest run all but the magnified other CVs, of the others the course.
+            if plate.name == "fig6c" or (one is longest and plate.name != "figS7"):
                 path = IMAGES / f"dynamics-{one['name']}-{plate.name}.png"
                 save(plate.draw(WIDE), path, dpi=130)
 
