@@ -60,6 +60,7 @@ def test_every_file_the_pages_point_to_is_there() -> None:
         ("docs/make_families_page.py", "docs/families.md"),
         ("docs/make_learning_page.py", "docs/learning.md"),
         ("docs/make_charts_page.py", "docs/charts.md"),
+        ("docs/make_dynamics_page.py", "docs/dynamics.md"),
     ],
 )
 def test_made_pages_are_up_to_date(maker: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:

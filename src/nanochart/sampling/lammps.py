@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,9 @@ class Engine:
         Number of atoms of every cluster this engine will see.
     timestep
         fs.
+    pair
+        LAMMPS' commands for other forces than the RGL set's, in metal units and with one type:
+        ``pair_style``, ``pair_coeff``. The set then only gives element, mass and size.
 
     Raises
     ------
@@ -109,8 +112,16 @@ class Engine:
         LAMMPS is missing or refuses the set-up.
     """
 
-    def __init__(self, potential: Rgl, n_atoms: int, *, timestep: float = 5.0) -> None:
+    def __init__(
+        self,
+        potential: Rgl,
+        n_atoms: int,
+        *,
+        timestep: float = 5.0,
+        pair: Sequence[str] | None = None,
+    ) -> None:
         self.potential = potential
+        self._pair = pair
         self.n_atoms = n_atoms
         self.mass = float(atomic_masses[atomic_numbers[potential.species]])
         self._timestep = timestep
@@ -150,10 +161,10 @@ class Engine:
         self._lammps.create_atoms(
             self.n_atoms, list(range(1, self.n_atoms + 1)), [1] * self.n_atoms, start.tolist()
         )
+        rgl_pair = ("pair_style eam/alloy", f"pair_coeff * * {table} {self.potential.species}")
         self._commands(
             f"mass 1 {self.mass}",
-            "pair_style eam/alloy",
-            f"pair_coeff * * {table} {self.potential.species}",
+            *(self._pair or rgl_pair),
             f"neighbor {_SKIN} {build}",
             "neigh_modify every 1 delay 0 check yes",
             f"timestep {timestep * 1e-3}",

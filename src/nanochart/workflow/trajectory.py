@@ -35,12 +35,16 @@ _ROW = "{:10d},{:16.6f},{:18.8f},{:14.6f}\n"
 
 @dataclass(frozen=True)
 class Record:
-    """What ``OUTPUT.json`` holds: settings, frames that count, who computed them, and the state."""
+    """What ``OUTPUT.json`` holds: settings, frames that count, who computed them, and the state.
+
+    ``placed`` says of which frames, on which chart, ``OUTPUT.cvs.csv`` tells, if there is one.
+    """
 
     settings: dict[str, Any]
     frames: int
     state: MdState
     computed_by: list[dict[str, Any]] = field(default_factory=list)
+    placed: dict[str, Any] | None = None
 
 
 class TrajectoryFiles:
@@ -95,6 +99,7 @@ def write_record(output: Path, record: Record) -> None:
         "frames": record.frames,
         "settings": record.settings,
         "computed_by": record.computed_by,
+        **({} if record.placed is None else {"placed": record.placed}),
         "state": {
             "block": record.state.block,
             "positions": _as_text(record.state.positions),
@@ -133,6 +138,7 @@ def read_record(output: Path, identity: dict[str, Any]) -> Record | None:
                 int(state["block"]),
             ),
             content["computed_by"],
+            content.get("placed"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise NanochartError(
