@@ -104,7 +104,8 @@ def open_dcd(path: str | os.PathLike[str]) -> Dcd:
         by_lammps = b"LAMMPS" in file.read(max(0, offset - 92))
     cell = bool(numbers[12])
     whole = (path.stat().st_size - offset) // _record(n_atoms, cell=cell).itemsize
-    step = float(np.frombuffer(head, "<f4")[11]) * _AKMA_TIME * 1e-3
+    # fs; a float32 of AKMA units has these six digits.
+    step = float(f"{float(np.frombuffer(head, '<f4')[11]) * _AKMA_TIME:.6g}") * 1e-3
     return Dcd(
         path,
         n_atoms,

@@ -49,6 +49,8 @@ class Frames:
         Potential energy, NaN where the file does not tell.
     failed : ndarray of bool, shape (n_frames,)
         Marked in the file as a quench that failed.
+    full
+        Whether a new block begins behind them, however the file goes on: a place to go on from.
     """
 
     numbers: NDArray[np.int64]
@@ -59,6 +61,7 @@ class Frames:
     times: Array
     energies: Array
     failed: NDArray[np.bool_]
+    full: bool
 
     @classmethod
     def of(
@@ -72,6 +75,7 @@ class Frames:
         times: NDArray[Any] | None = None,
         energies: NDArray[Any] | None = None,
         failed: NDArray[Any] | None = None,
+        full: bool = True,
     ) -> Frames:
         """Return frames of which a file does not tell everything."""
         n = len(numbers)
@@ -84,6 +88,7 @@ class Frames:
             np.full(n, np.nan) if times is None else np.asarray(times, dtype=np.float64),
             np.full(n, np.nan) if energies is None else np.asarray(energies, dtype=np.float64),
             np.zeros(n, dtype=np.bool_) if failed is None else np.asarray(failed, dtype=np.bool_),
+            full,
         )
 
 
@@ -103,8 +108,8 @@ class Trajectory(Protocol):
     def frames(self, numbers: range, place: Place) -> Iterator[Frames]:
         """Yield the frames of these numbers that the file has, in blocks.
 
-        A block ends at the latest where ``block_size`` frames of ``numbers`` are full, so the
-        blocks of a run that goes on from there are the same.
+        A block is full with ``block_size`` frames, or where the atoms change. One that goes on
+        behind a full block makes the same blocks as one that never stopped.
 
         Parameters
         ----------

@@ -83,24 +83,25 @@ class Hdf5:
         """Yield the frames of these numbers; see `Trajectory`."""
         del place
         with self._opened() as file:
-            for block in blocks_of(numbers, self.n_frames or 0, block_size(self._n_atoms)):
+            size = block_size(self._n_atoms)
+            for block in blocks_of(numbers, self.n_frames or 0, size):
                 rows = slice(block.start, block.stop, block.step)
                 try:
                     if self._amber:
-                        yield self._amber_block(file, rows, block)
+                        yield self._amber_block(file, rows, block, len(block) == size)
                     else:
-                        yield self._h5md_block(self._element(file), rows, block)
+                        yield self._h5md_block(self._element(file), rows, block, len(block) == size)
                 except OSError as error:
                     raise NanochartError(
                         f"{self.path}: frames {block[0]} to {block[-1]} cannot be read ({error})"
                     ) from None
 
-    def _amber_block(self, file: Any, rows: slice, block: range) -> Frames:
+    def _amber_block(self, file: Any, rows: slice, block: range, full: bool) -> Frames:
         there = [name for name in _AMBER if name in file]
         units = {name: _text(file[name].attrs.get("units", "")) for name in there}
-        return amber_frames(block, {name: file[name][rows] for name in there}, units)
+        return amber_frames(block, {name: file[name][rows] for name in there}, units, full=full)
 
-    def _h5md_block(self, group: Any, rows: slice, block: range) -> Frames:
+    def _h5md_block(self, group: Any, rows: slice, block: range, full: bool) -> Frames:
         element = group["position"]
         length = _ANGSTROMS.get(_unit(element["value"]), np.nan)
         if not np.isfinite(length):
@@ -121,6 +122,7 @@ class Hdf5:
             cells=_cells(group, rows, len(block), length),
             kinds=kinds,
             times=times,
+            full=full,
         )
 
 

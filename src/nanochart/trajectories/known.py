@@ -61,6 +61,7 @@ class DcdTrajectory:
                 Place(block[-1] + 1),
                 cells=None if cells is None else cell_of_lengths(cells[:, :3], cells[:, 3:]),
                 times=times,
+                full=len(block) == size,
             )
 
 
@@ -178,13 +179,13 @@ class LandscapeTrajectory:
                 Place(block[-1] + 1),
                 kinds=(self._landscape.species,) * self._landscape.n_atoms,
                 energies=quenched.read_rows("energy", rows),
+                full=len(block) == size,
             )
 
 
 def frames_of_atoms(atoms: Iterator[tuple[int, Atoms | None]]) -> Iterator[Frames]:
     """Yield numbered ``ase.Atoms`` as blocks of frames, until one is None."""
     rows: list[tuple[int, Atoms]] = []
-    count = 0  # since the last full block
     for number, one in atoms:
         if one is None:
             break
@@ -192,15 +193,14 @@ def frames_of_atoms(atoms: Iterator[tuple[int, Atoms | None]]) -> Iterator[Frame
             yield _of_atoms(rows)
             rows = []
         rows.append((number, one))
-        count += 1
-        if count == block_size(len(one)):
+        if len(rows) == block_size(len(one)):
             yield _of_atoms(rows)
-            rows, count = [], 0
+            rows = []
     if rows:
-        yield _of_atoms(rows)
+        yield _of_atoms(rows, full=False)
 
 
-def _of_atoms(rows: list[tuple[int, Atoms]]) -> Frames:
+def _of_atoms(rows: list[tuple[int, Atoms]], *, full: bool = True) -> Frames:
     atoms = [one for _, one in rows]
     vectors = np.stack([one.cell.array * one.pbc[:, np.newaxis] for one in atoms])
     kinds = tuple(atoms[0].get_chemical_symbols())
@@ -212,6 +212,7 @@ def _of_atoms(rows: list[tuple[int, Atoms]]) -> Frames:
         kinds=None if "X" in kinds else kinds,
         energies=np.array([_energy(one) for one in atoms]),
         failed=np.array([not one.info.get("converged", True) for one in atoms]),
+        full=full,
     )
 
 

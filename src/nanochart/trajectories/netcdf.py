@@ -81,11 +81,11 @@ class NetCdf:
         del place
         n_atoms = self._variables["coordinates"].dtype.shape[0]
         with self.path.open("rb") as file:
-            for block in blocks_of(numbers, self.n_frames or 0, block_size(n_atoms)):
+            size = block_size(n_atoms)
+            for block in blocks_of(numbers, self.n_frames or 0, size):
                 columns = {name: self._column(file, name, block) for name in self._variables}
-                yield amber_frames(
-                    block, columns, {name: one.units for name, one in self._variables.items()}
-                )
+                units = {name: one.units for name, one in self._variables.items()}
+                yield amber_frames(block, columns, units, full=len(block) == size)
 
     def _column(self, file: IO[bytes], name: str, block: range) -> NDArray[Any]:
         """Return a variable of some frames."""
@@ -97,7 +97,9 @@ class NetCdf:
         return found * one.scale if one.scale != 1.0 else found
 
 
-def amber_frames(block: range, columns: dict[str, NDArray[Any]], units: dict[str, str]) -> Frames:
+def amber_frames(
+    block: range, columns: dict[str, NDArray[Any]], units: dict[str, str], *, full: bool
+) -> Frames:
     """Return frames of the variables of AMBER's convention, and those that LAMMPS adds."""
     length = _ANGSTROMS.get(units["coordinates"].lower().rstrip("s"), 1.0)
     positions = columns["coordinates"].astype(np.float64) * length
@@ -130,6 +132,7 @@ def amber_frames(block: range, columns: dict[str, NDArray[Any]], units: dict[str
         cells=cells if cells is not None and cells.any() else None,
         kinds=kinds,
         times=times,
+        full=full,
     )
 
 

@@ -31,7 +31,8 @@ class Pieces:
     piece : ndarray of int32, shape (n_frames, n_atoms)
         Which piece each atom belongs to; 0 is the largest, and so on.
     nearest : ndarray, shape (n_frames,), Å
-        Distance of the two nearest atoms; NaN where a coordinate is not finite.
+        Distance of the two nearest atoms, infinite beyond the cutoff; NaN where a coordinate is
+        not finite.
     endless : ndarray of bool, shape (n_frames,)
         A piece that goes on in the next cell: a crystal, a wire, a film.
     """
@@ -93,20 +94,65 @@ def _fill_pieces(
     endless: NDArray[np.bool_],
 ) -> None:
     n_atoms = positions.shape[1]
-    none = np.zeros((3, 3))
     moved = np.empty((n_atoms, 3))
     other = np.empty(n_atoms, dtype=np.int32)
     for s in range(len(positions)):
         x = positions[s]
-        nearest[s] = _walk(x, cutoff, none, none, moved, piece[s])
+        nearest[s] = _join(x, cutoff, piece[s])
         if len(vectors) == 0 or not np.isfinite(nearest[s]) or piece[s].max() == 0:
             continue
-        across = _walk(x, cutoff, vectors[s], inverse[s], moved, other)
-        if (other == 0).sum() > (piece[s] == 0).sum():
+        _walk(x, cutoff, vectors[s], inverse[s], moved, other)
+        if other.max() < piece[s].max():
             x[:] = moved
-            piece[s] = other
-            nearest[s] = across
+            nearest[s] = _join(x, cutoff, piece[s])
             endless[s] = _is_endless(x, cutoff, vectors[s], inverse[s])
+
+
+@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+def _join(x: NDArray[np.float64], cutoff: float, piece: NDArray[np.int32]) -> float:
+    """Fill in pieces by falling size, as the frame is; return the nearest distance."""
+    n = len(x)
+    y = np.empty((3, n))
+    for i in range(n):
+        y[0, i], y[1, i], y[2, i] = x[i, 0], x[i, 1], x[i, 2]
+    y0, y1, y2 = y[0], y[1], y[2]
+    squares = np.empty(n)
+    root = np.arange(n)
+    square, least, n_pieces = cutoff * cutoff, np.inf, n
+    for i in range(1, n):
+        x0, x1, x2 = y0[i], y1[i], y2[i]
+        for k in range(i):
+            d0, d1, d2 = x0 - y0[k], x1 - y1[k], x2 - y2[k]
+            squares[k] = d0 * d0 + d1 * d1 + d2 * d2
+        for k in range(i):
+            if squares[k] <= square:
+                least = min(least, squares[k])
+                a, b = _root(root, i), _root(root, k)
+                if a != b:
+                    root[max(a, b)] = min(a, b)
+                    n_pieces -= 1
+    if not np.isfinite(x).all():
+        return np.nan
+    for i in range(n):
+        piece[i] = _root(root, i)
+    if n_pieces > 1:
+        number, names = 0, np.empty(n, dtype=np.int32)
+        for i in range(n):  # a root is the earliest atom of its piece
+            if piece[i] == i:
+                names[i] = number
+                number += 1
+            piece[i] = names[piece[i]]
+        _by_size(piece, n_pieces)
+    return float(np.sqrt(least))
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _root(root: NDArray[np.int64], i: int) -> int:
+    """Return the first atom of a piece, and shorten the way to it."""
+    while root[i] != i:
+        root[i] = root[root[i]]
+        i = root[i]
+    return i
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -117,16 +163,13 @@ def _walk(
     inverse: NDArray[np.float64],
     moved: NDArray[np.float64],
     piece: NDArray[np.int32],
-) -> float:
-    """Fill in pieces by falling size and positions made whole; return the nearest distance."""
+) -> None:
+    """Fill in pieces by falling size, and positions made whole."""
     n = len(x)
-    periodic = vectors.any()
-    square, least = cutoff * cutoff, np.inf
-    piece[:] = -1
+    square = cutoff * cutoff
     order = np.empty(n, dtype=np.int64)  # atoms in the order of the walk
     left = np.arange(n)
     n_left, n_pieces, done = n, 0, 0
-    first = np.zeros(n + 1, dtype=np.int64)
     moved[:] = x
     while n_left > 0:
         start = left[0]
@@ -145,13 +188,8 @@ def _walk(
                 d0 = x[k, 0] - moved[i, 0]
                 d1 = x[k, 1] - moved[i, 1]
                 d2 = x[k, 2] - moved[i, 2]
-                if periodic:
-                    d0, d1, d2 = _nearest_image(d0, d1, d2, vectors, inverse)
+                d0, d1, d2 = _nearest_image(d0, d1, d2, vectors, inverse)
                 distance = d0 * d0 + d1 * d1 + d2 * d2
-                if not distance < np.inf:
-                    return np.nan
-                if distance < least:
-                    least = distance
                 if distance <= square:
                     moved[k, 0], moved[k, 1] = moved[i, 0] + d0, moved[i, 1] + d1
                     moved[k, 2] = moved[i, 2] + d2
@@ -163,21 +201,9 @@ def _walk(
                 else:
                     j += 1
         n_pieces += 1
-        first[n_pieces] = done
-    # Bonded atoms were not compared with one another when both had been found before.
-    for a in range(n_pieces):
-        for p in range(first[a], first[a + 1]):
-            i = order[p]
-            for q in range(p + 1, first[a + 1]):
-                k = order[q]
-                d0, d1 = moved[k, 0] - moved[i, 0], moved[k, 1] - moved[i, 1]
-                d2 = moved[k, 2] - moved[i, 2]
-                least = min(least, d0 * d0 + d1 * d1 + d2 * d2)
     if n_pieces > 1:
         _by_size(piece, n_pieces)
-        if periodic:
-            _gather(moved, piece, n_pieces, vectors, inverse)
-    return np.sqrt(least)
+        _gather(moved, piece, n_pieces, vectors, inverse)
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -203,7 +229,6 @@ def _by_size(piece: NDArray[np.int32], n_pieces: int) -> None:
     sizes = np.zeros(n_pieces, dtype=np.int64)
     for p in piece:
         sizes[p] += 1
-    # A piece begins at its earliest atom only if the walk took them in order, which it does not.
     earliest = np.full(n_pieces, len(piece), dtype=np.int64)
     for atom in range(len(piece)):
         earliest[piece[atom]] = min(earliest[piece[atom]], atom)

@@ -175,7 +175,7 @@ class TextTrajectory:
 
     def _blocks(self, window: Window, numbers: range, frame: int) -> Iterator[Frames]:
         self.cut_off = None
-        at = room = 0
+        at = 0
         rows: list[_Row] = []
         while frame < numbers.stop:
             found = self._frame(window, at, frame, wanted=frame in numbers)
@@ -184,19 +184,17 @@ class TextTrajectory:
             row, at = found
             if row is not None:
                 if rows and not rows[0].like(row):
-                    yield from self._emitted(rows)
+                    yield from self._emitted(rows, full=True)
                     rows = []
-                room = room or block_size(row.head.n_atoms)
                 rows.append(row)
-                room -= 1
-                if room == 0:
+                if len(rows) == block_size(row.head.n_atoms):
                     self._bytes_read = window.bytes_read
-                    yield from self._emitted(rows)
+                    yield from self._emitted(rows, full=True)
                     rows = []
             frame += 1
         self._bytes_read = window.bytes_read
         if rows:
-            yield from self._emitted(rows)
+            yield from self._emitted(rows, full=False)
 
     def _frame(
         self, window: Window, at: int, frame: int, *, wanted: bool
@@ -235,7 +233,7 @@ class TextTrajectory:
                 return None
             at = 0
 
-    def _emitted(self, rows: list[_Row]) -> Iterator[Frames]:
+    def _emitted(self, rows: list[_Row], *, full: bool) -> Iterator[Frames]:
         """Yield rows as frames, parted where atoms are called otherwise."""
         heads = [row.head for row in rows]
         positions, words = self.format.positions(
@@ -256,6 +254,7 @@ class TextTrajectory:
                 times=np.array([head.time for head in heads[part]]),
                 energies=np.array([head.energy for head in heads[part]]),
                 failed=np.array([head.failed for head in heads[part]]),
+                full=full and last == len(rows),
             )
 
 

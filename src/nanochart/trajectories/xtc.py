@@ -87,7 +87,7 @@ class Xtc:
                     yield _unpacked(rows)
                     rows = []
         if rows:
-            yield _unpacked(rows)
+            yield _unpacked(rows, full=False)
 
     def _row(self, file: IO[bytes], frame: int) -> _Row | None:
         """Return a frame as it is packed, None at the end of the file."""
@@ -117,7 +117,7 @@ class _Row:
     after: Place
 
 
-def _unpacked(rows: list[_Row]) -> Frames:
+def _unpacked(rows: list[_Row], *, full: bool = True) -> Frames:
     """Return frames of equally many atoms."""
     heads = np.array([row.head for row in rows])
     n_atoms = int(heads["n_atoms"][0])
@@ -145,6 +145,7 @@ def _unpacked(rows: list[_Row]) -> Frames:
         rows[-1].after,
         cells=cells if cells.any() else None,
         times=heads["time"].astype(np.float64),
+        full=full,
     )
 
 
