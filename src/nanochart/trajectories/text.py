@@ -6,7 +6,7 @@ end: so what a running simulation has not finished is left for the next time.
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -103,8 +103,6 @@ class Window:
     def _read(self, size: int) -> bytes:
         try:
             return bytes(self._stream.read(size))
-        except EOFError:  # gzip: the stream has no end yet
-            return b""
         except Exception as error:  # zlib.error, zstandard.ZstdError, OSError
             raise NanochartError(f"{self._path}: cannot be read ({error})") from None
 
@@ -130,7 +128,7 @@ def _decompressed(path: Path, raw: IO[bytes]) -> Any:
     magic = raw.read(4)
     raw.seek(0)
     if magic[:2] == _GZIP:
-        return gzip.GzipFile(fileobj=raw)
+        return _Gzip(raw)
     if magic != _ZSTANDARD:
         return raw
     try:
@@ -141,6 +139,29 @@ def _decompressed(path: Path, raw: IO[bytes]) -> Any:
             "'nanochart[trajectories]'"
         ) from None
     return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+
+
+class _Gzip:
+    """What a gzip file holds, as far as it goes: Python's own reader gives nothing of a piece that
+    lacks its end."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw, self._rest = raw, b""
+        self._member = zlib.decompressobj(31)
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, none at the end."""
+        while True:
+            packed = self._rest or self._raw.read(_PIECE // 4)
+            if not packed:
+                return b""
+            piece = self._member.decompress(packed, size)
+            self._rest = self._member.unconsumed_tail
+            if self._member.eof:  # another may follow, or padding
+                self._rest = self._member.unused_data.lstrip(b"\0")
+                self._member = zlib.decompressobj(31)
+            if piece:
+                return piece
 
 
 @dataclass
@@ -228,7 +249,7 @@ class TextTrajectory:
                     f"or no {self.format.name}"
                 ) from None
             if not window.more(at):
-                if window.text[at:].strip():
+                if window.text.strip():
                     self.cut_off = frame
                 return None
             at = 0

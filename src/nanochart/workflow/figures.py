@@ -124,7 +124,7 @@ def _trajectory(
     families = _numbers(table, "family", path).astype(np.int64)
     if "time_ns" in table:
         times, unit = _numbers(table, "time_ns", path), "ns"
-    elif "time_ps" in table:
+    elif any(table.get("time_ps", ())):  # empty where the trajectory's file told no times
         times, unit = _numbers(table, "time_ps", path) / 1000, "ns"
     elif frame_time is not None:
         times, unit = np.arange(len(cvs)) * frame_time / 1000, "ns"
@@ -151,7 +151,8 @@ def _snapshots(
     Where a file is gone, hot frames were quenched on the way, or the column is not there, there
     are none: the figure goes without.
     """
-    from nanochart.formats import read_structures
+    from nanochart.trajectories.frames import Place
+    from nanochart.trajectories.opening import open_trajectory
     from nanochart.workflow.describe import cutoff_of
     from nanochart.workflow.sights import sights_of
 
@@ -165,12 +166,12 @@ def _snapshots(
     rows = inside[np.linspace(0, len(inside) - 1, _SNAPSHOTS + 2).astype(int)[1:-1]]
     wanted = {int(float(table["frame"][row])): float(course.times[row]) for row in rows}
     found: dict[int, Any] = {}
-    for block in read_structures(path, species=run.file.system.species):
-        for place, frame in enumerate(block.frames):
-            if int(frame) in wanted:
-                found[int(frame)] = block.positions[place]
-        if len(found) == len(wanted):
-            break
+    trajectory, place = open_trajectory(path), Place()
+    for frame in sorted(wanted):
+        for frames in trajectory.frames(range(frame, frame + 1), place):
+            if frames.positions.shape[1] == run.file.system.n_atoms:
+                found[frame] = frames.positions[0]
+            place = frames.after
     if not found:
         return ()
     sights = sights_of(np.stack(list(found.values())), cutoff_of(run.file))
