@@ -132,7 +132,7 @@ def test_netcdf_sorts_by_id_and_scales(version: int, tmp_path: Path) -> None:
     assert np.allclose(block.times, 5e-3 * np.arange(5))
 
 
-def h5md(path: Path, positions: np.ndarray, h5py: ModuleType, **box: object) -> None:
+def h5md(path: Path, positions: np.ndarray, h5py: ModuleType) -> None:
     with h5py.File(path, "w") as file:
         group = file.create_group("particles/gold")
         element = group.create_group("position")

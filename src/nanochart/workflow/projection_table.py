@@ -133,7 +133,7 @@ class _Parquet:
             import pyarrow.parquet
         except ImportError:
             raise NanochartError(
-                f"{path}: Parquet needs a package: pip install 'nanochart[trajectories]'"
+                f"{path}: Parquet needs a package: pip install 'nanochart[parquet]'"
             ) from None
         self._arrow, self._path = pyarrow, path
         self._rows, self._pending = end.rows, list[Any]()
