@@ -28,7 +28,8 @@ from nanochart.structure.description import classify
 from nanochart.trajectories import frames as frames_module
 from nanochart.trajectories.selection import CLUSTERS, LARGEST
 from nanochart.workflow import project
-from nanochart.workflow.project import ProjectionSettings, project_files
+from nanochart.workflow.project import project_files
+from nanochart.workflow.projection_reading import ProjectionSettings
 
 AU90 = Path("au90")
 
@@ -140,9 +141,10 @@ import os, signal, sys
 from pathlib import Path
 from nanochart.progress import silent
 from nanochart.trajectories import frames
-from nanochart.workflow import project
+from nanochart.workflow import project, projection_commits
+from nanochart.workflow.projection_reading import ProjectionSettings
 frames._BLOCK_BYTES, project.UNIT = 0, 2
-write, left = project.write_record, {commits}
+write, left = projection_commits.write_record, {commits}
 def last(*arguments):
     global left
     left -= 1
@@ -151,10 +153,10 @@ def last(*arguments):
     write(*arguments)
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-project.write_record = last
+projection_commits.write_record = last
 project.project_files(
     Path("au90"), [Path({file!r})], Path({output!r}),
-    settings=project.ProjectionSettings(quench=False), n_workers=1, progress=silent, tell=print,
+    settings=ProjectionSettings(quench=False), n_workers=1, progress=silent, tell=print,
 )
 """
 

@@ -85,7 +85,8 @@ def project(
     Example: `nanochart project au147 md.dcd -o path.csv`
     """
     from nanochart.trajectories.selection import CLUSTERS, EVERY_ATOM, LARGEST
-    from nanochart.workflow.project import ProjectionSettings, project_files
+    from nanochart.workflow.project import project_files
+    from nanochart.workflow.projection_reading import ProjectionSettings
 
     if largest and clusters:
         raise NanochartError("--largest and --clusters: give one of them")

@@ -143,7 +143,8 @@ def _decompressed(path: Path, raw: IO[bytes]) -> Any:
 
 class _Gzip:
     """What a gzip file holds, as far as it goes: Python's own reader gives nothing of a piece that
-    lacks its end."""
+    lacks its end.
+    """
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw, self._rest = raw, b""

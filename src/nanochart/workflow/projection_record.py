@@ -53,13 +53,14 @@ class FileRecord:
 
 @dataclass
 class Record:
-    """All of it. ``end`` and ``counts`` are those of the whole table."""
+    """All of it. ``end``, ``counts`` and ``latest`` are those of the whole table."""
 
     settings: dict[str, Any]
     quench: bool
     files: list[FileRecord] = field(default_factory=list)
     end: End = field(default_factory=End)
     counts: dict[str, int] = field(default_factory=dict)
+    latest: float | None = None
     finished: bool = False
 
 
@@ -124,6 +125,7 @@ def read_record(output: Path, settings: dict[str, Any]) -> Record | None:
             ],
             End(*content["end"]),
             dict(content["counts"]),
+            content["latest"],
             bool(content["finished"]),
         )
     except (ValueError, KeyError, TypeError) as error:
