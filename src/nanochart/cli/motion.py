@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nanochart.cli.options import SHOWN, Json, SkipBad, Species, app, print_summary
+from nanochart.errors import NanochartError
 from nanochart.terminal import print_table, progress_of, say
 
 #: Where `nanochart --help` lists these verbs.
@@ -18,38 +19,113 @@ PANEL = "Motion"
 @app.command(rich_help_panel=PANEL)
 def project(
     chart: Annotated[Path, typer.Argument(help="chart, or run folder")],
-    files: Annotated[list[Path], typer.Argument(help="structure files ASE reads")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write")] = Path(
-        "projection.csv"
-    ),
-    quench: Annotated[bool, typer.Option(help="quench first: for hot frames")] = False,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="trajectories: LAMMPS dump, xyz (also .gz, .zst), DCD, XTC, netCDF, H5MD, .traj, "
+            "whatever ASE reads, landscapes, run folders"
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="table to write: .csv, .parquet or .zarr")
+    ] = Path("projection.csv"),
+    first: Annotated[int, typer.Option(min=0, help="first frame, from 0")] = 0,
+    last: Annotated[int | None, typer.Option(min=0, help="last frame; default: the end")] = None,
+    every: Annotated[int, typer.Option(min=1, help="take each so many-th frame")] = 1,
+    select: Annotated[
+        str | None,
+        typer.Option(help="atoms of the cluster: elements, types, places: Au or 1,2 or 0:147"),
+    ] = None,
+    types: Annotated[
+        str | None, typer.Option(help="elements of a file that holds types: 1=Au,2=C")
+    ] = None,
+    largest: Annotated[
+        bool, typer.Option("--largest", help="take what hangs together with most atoms")
+    ] = False,
+    clusters: Annotated[
+        bool, typer.Option("--clusters", help="a row for each cluster of the chart's size")
+    ] = False,
+    no_cell: Annotated[
+        bool, typer.Option("--no-cell", help="ignore the file's cells: nothing is periodic")
+    ] = False,
+    quench: Annotated[
+        bool | None,
+        typer.Option("--quench/--no-quench", help="quench first; default: if frames are hot"),
+    ] = None,
     potential: Annotated[str | None, typer.Option(help="RGL set; default: the chart's")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="quenching processes; 0: all cores")] = 0,
+    frame_time: Annotated[
+        float | None, typer.Option(help="ps between frames, instead of what a file says")
+    ] = None,
+    timestep: Annotated[
+        float | None, typer.Option(help="fs: makes the steps of a LAMMPS dump into times")
+    ] = None,
+    error: Annotated[
+        bool, typer.Option("--error/--no-error", help="reconstruct; without, twice as fast")
+    ] = True,
+    words: Annotated[bool, typer.Option("--words", help="say what each is, in words")] = False,
+    in_order: Annotated[
+        bool, typer.Option("--in-order", help="leave out frames not later than all before")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="threads, or quenching processes")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(help="quench on a Dask cluster: tcp://host:8786")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="begin anew, whatever the output holds")
+    ] = False,
     species: Species = None,
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Put structures on a chart: CVs, family, inside or outside its domain.
+    """Put trajectories of any length on a chart: CVs, family, class, energy, time.
 
-    A chart of quenched structures wants quenched structures: `--quench` for frames of hot MD.
+    A chart of minima wants minima: frames of hot MD are quenched first, and what was assumed is
+    told. A projection that was stopped, or whose trajectory has grown, goes on by the same
+    command. See docs/trajectories.md.
 
-    Example: `nanochart project au90 trajectory.xyz --quench -o path.csv`
+    Example: `nanochart project au147 md.dcd -o path.csv`
     """
-    from nanochart.workflow.single import project_files
+    from nanochart.trajectories.selection import CLUSTERS, EVERY_ATOM, LARGEST
+    from nanochart.workflow.project import project_files
+    from nanochart.workflow.projection_reading import ProjectionSettings
 
+    if largest and clusters:
+        raise NanochartError("--largest and --clusters: give one of them")
+    settings = ProjectionSettings(
+        first=first,
+        last=last,
+        every=every,
+        select=select,
+        types=types,
+        pieces=LARGEST if largest else CLUSTERS if clusters else EVERY_ATOM,
+        use_cells=not no_cell,
+        species=species,
+        quench=quench,
+        potential=potential,
+        frame_time=frame_time,
+        timestep=timestep,
+        errors=error,
+        words=words,
+        in_order=in_order,
+        skip_bad=skip_bad,
+    )
     path = chart / "chart.safetensors" if chart.is_dir() else chart
-    with progress_of("project") as progress:
-        result = project_files(
-            path,
-            files,
-            output,
-            quench_first=quench,
-            potential=potential,
-            n_workers=workers,
-            species=species,
-            skip_bad=skip_bad,
-            progress=progress,
-        )
+    try:
+        with progress_of("project") as progress:
+            result = project_files(
+                path,
+                files,
+                output,
+                settings=settings,
+                n_workers=workers,
+                scheduler=scheduler,
+                overwrite=overwrite,
+                progress=progress,
+                tell=say,
+            )
+    except KeyboardInterrupt:
+        say("nanochart: stopped; the same command goes on from the last commit")
+        raise typer.Exit(130) from None
     print_summary(result, as_json)
 
 

@@ -11,10 +11,8 @@ from typing import cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.dcd import open_dcd
 from nanochart.dynamics.transitions import main_windows
 from nanochart.errors import NanochartError
-from nanochart.formats import read_structures
 from nanochart.progress import Progress
 from nanochart.sampling.quench import quench
 from nanochart.show.content import DimensionScan, ReportContent
@@ -23,6 +21,8 @@ from nanochart.show.run_plates import run_plates
 from nanochart.show.sights import Renderer, Sight
 from nanochart.show.style import own_style
 from nanochart.show.trajectory_figures import Trajectory
+from nanochart.trajectories.frames import Place
+from nanochart.trajectories.opening import open_trajectory
 from nanochart.workflow.course import Course, read_courses
 from nanochart.workflow.describe import cutoff_of
 from nanochart.workflow.run import Run
@@ -96,7 +96,7 @@ def with_trajectory(
         trajectory=trajectory_of(course),
         windows=windows,
         snapshots=tuple(
-            snapshots_in(course, window, run.file.system.species, cutoff) for window in windows
+            snapshots_in(course, window, run.file.system.n_atoms, cutoff) for window in windows
         ),
     )
 
@@ -115,7 +115,7 @@ def moments_of(course: Course) -> NDArray[np.float64]:
 def snapshots_in(
     course: Course,
     window: tuple[float, float],
-    species: str,
+    n_atoms: int,
     cutoff: float,
     *,
     quenched_by: str | None = None,
@@ -130,8 +130,8 @@ def snapshots_in(
         The trajectory.
     window
         From when to when, in the figures' unit.
-    species, cutoff
-        The element, and the CNA cut-off, Å.
+    n_atoms, cutoff
+        Of the cluster, whose frames the file must hold and nothing else; the CNA cut-off, Å.
     quenched_by
         RGL set by which they are quenched first; None shows hot frames as they are, hot.
     """
@@ -143,7 +143,7 @@ def snapshots_in(
         return ()
     rows = np.unique(inside[np.linspace(0, len(inside) - 1, _SNAPSHOTS + 2).astype(int)[1:-1]])
     wanted = {int(course.frames[row]): float(times[row]) for row in rows}
-    found = _frames_of(Path(course.name), wanted, species)
+    found = _frames_of(Path(course.name), wanted, n_atoms)
     if not found:
         return ()
     positions = np.stack(list(found.values()))
@@ -153,23 +153,15 @@ def snapshots_in(
     return tuple((wanted[frame], sight) for frame, sight in sorted(zip(found, sights, strict=True)))
 
 
-def _frames_of(path: Path, wanted: Iterable[int], species: str) -> dict[int, NDArray[np.float64]]:
+def _frames_of(path: Path, wanted: Iterable[int], n_atoms: int) -> dict[int, NDArray[np.float64]]:
     """Return some frames (n_atoms, 3) of a file, as far as it has them."""
-    asked = sorted(set(wanted))
-    if path.suffix == ".dcd":  # every frame has its place
-        dcd = open_dcd(path)
-        return {
-            one: next(dcd.frames(one, one + 1))[0].astype(np.float64)
-            for one in asked
-            if one < dcd.n_frames
-        }
     found: dict[int, NDArray[np.float64]] = {}
-    for block in read_structures(path, species=species):
-        for place, frame in enumerate(block.frames):
-            if int(frame) in asked:
-                found[int(frame)] = block.positions[place]
-        if len(found) == len(asked):
-            break
+    trajectory, place = open_trajectory(path), Place()
+    for one in sorted(set(wanted)):
+        for frames in trajectory.frames(range(one, one + 1), place):
+            if frames.positions.shape[1] == n_atoms:
+                found[one] = frames.positions[0]
+            place = frames.after
     return found
 
 

@@ -83,7 +83,7 @@ def _snapshots(course: Course, chart: Chart | None, window: tuple[float, float])
     potential = rgl(chart.provenance.get("potential") or chart.species)
     quenched_by = potential.name if chart.mode == QUENCHED else None
     cutoff = neighbour_cutoff(potential.r0)
-    return snapshots_in(course, window, chart.species, cutoff, quenched_by=quenched_by)
+    return snapshots_in(course, window, chart.n_atoms, cutoff, quenched_by=quenched_by)
 
 
 def _backdrop(chart: Chart | None, path: Path | None) -> NDArray[Any] | None:
