@@ -9,6 +9,7 @@ turns it into forces between pairs. Nothing is approximated, and no array of pai
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
@@ -119,6 +120,39 @@ class ChartGradient:
         cvs, gradients = self._pull_back(positions, sets)
         return cvs, gradients[0]
 
+    def at(
+        self, positions: ArrayLike
+    ) -> tuple[NDArray[np.float64], Callable[[ArrayLike], NDArray[np.float64]]]:
+        """Return the CVs, and what turns weights, which may depend on them, into a gradient.
+
+        For a bias V(CVs): ask for the CVs, then give −∂V/∂CV. Costs little more than `vjp`.
+
+        Parameters
+        ----------
+        positions : array_like, shape (n_atoms, 3), Å
+            As for `vjp`.
+
+        Returns
+        -------
+        cvs : ndarray of float64, shape (n_cvs,)
+        pull_back
+            Takes weights (n_cvs,), and returns the gradient (n_atoms, 3) of weights · CVs, 1/Å.
+
+        Raises
+        ------
+        NanochartError
+            As `vjp`.
+        """
+        atoms, cvs, to_bins = self._to_bins(positions, None)
+
+        def pull_back(weights: ArrayLike) -> NDArray[np.float64]:
+            only: NDArray[np.float64] = self._rdf.pull_back(
+                atoms, (np.asarray(weights, dtype=np.float64) @ to_bins)[None]
+            )[0]
+            return only
+
+        return cvs, pull_back
+
     def jacobian(self, positions: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the CVs and their derivatives in the positions.
 
@@ -143,6 +177,13 @@ class ChartGradient:
         self, positions: ArrayLike, weights: NDArray[np.float64] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return CVs, and the gradients (n_sets, n_atoms, 3) of weights · CVs."""
+        atoms, cvs, to_bins = self._to_bins(positions, weights)
+        return cvs, self._rdf.pull_back(atoms, to_bins)
+
+    def _to_bins(
+        self, positions: ArrayLike, weights: NDArray[np.float64] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return positions checked, CVs, and derivatives (n_sets, n_bins) of weights · CVs."""
         # A copy even of float64: for arrays that are not writeable numba would compile all anew.
         atoms = np.array(positions, dtype=np.float64, order="C")
         if atoms.shape != (self.n_atoms, 3) or not np.isfinite(atoms).all():
@@ -152,13 +193,12 @@ class ChartGradient:
             )
         scaled = (self._rdf.density(atoms) - self._minimum) * self._per_range
         cvs, to_scaled = self._evaluator.pull_back(scaled, weights)
-        gradients = self._rdf.pull_back(atoms, to_scaled * self._per_range)
-        if not (np.isfinite(cvs).all() and np.isfinite(gradients).all()):
+        if not (np.isfinite(cvs).all() and np.isfinite(to_scaled).all()):
             raise NanochartError(
                 f"gradient: the encoder overflows in {self.precision} on this structure (scaled "
                 f"RDFs up to {np.abs(scaled).max():.3g}); give precision='float64', or look at it"
             )
-        return cvs, gradients
+        return atoms, cvs, to_scaled * self._per_range
 
 
 class _TorchEvaluator:
