@@ -106,13 +106,13 @@ def run_md(
         The start cannot be used; the output cannot be written, holds something else or is in
         use; the cluster evaporated or exploded.
     """
-    _check_output(output)
+    check_trajectory(output)
     begin = find_start(start, species=species, n_atoms=n_atoms, frame=frame, potential=potential)
     identity = _identity(begin, settings)
     # What can be refused is refused before the lock makes a file; what is there is read again
     # once nobody else can change it.
     known = None if overwrite else read_record(output, identity)
-    record = known or _fresh(begin, settings, identity)
+    record = known or fresh(begin, settings, identity)
     with alone(output):
         if not overwrite:
             record = read_record(output, identity) or record
@@ -140,7 +140,7 @@ def _go_on(
     """Append blocks until there are so many frames; return the last record."""
     # A block that was cut short is done again in full: its frames do not count until then.
     record = replace(record, frames=record.state.block * settings.block)
-    record = _signed(record)
+    record = signed(record)
     write_record(output, record)
     with TrajectoryFiles(output, record, settings) as files:
         progress(record.frames, n_frames)
@@ -220,7 +220,7 @@ def _identity(start: Start, settings: MdSettings) -> dict[str, Any]:
     }
 
 
-def _fresh(start: Start, settings: MdSettings, identity: dict[str, Any]) -> Record:
+def fresh(start: Start, settings: MdSettings, identity: dict[str, Any]) -> Record:
     """Return the record of a run of no frames yet."""
     positions = start.positions
     if positions is None:
@@ -229,7 +229,7 @@ def _fresh(start: Start, settings: MdSettings, identity: dict[str, Any]) -> Reco
     return Record(identity, 0, initial_state(positions, settings, start.potential))
 
 
-def _signed(record: Record) -> Record:
+def signed(record: Record) -> Record:
     """Return the record with who computes the frames to come, if that is new."""
     now = {**versions(), "machine": f"{cpu_name()}, {available_cores()} cores"}
     by = record.computed_by
@@ -244,7 +244,7 @@ def _signed(record: Record) -> Record:
     return replace(record, computed_by=[*by, entry])
 
 
-def _check_output(output: Path) -> None:
+def check_trajectory(output: Path) -> None:
     """Refuse an output that cannot be written, before any work is done."""
     if output.suffix != ".dcd":
         raise NanochartError(f"{output}: trajectories are DCD files; give a name that ends in .dcd")
