@@ -83,6 +83,15 @@ def read_table(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     return dict(zip(columns, table.T, strict=True)), constants
 
 
+def comments_of(path: Path) -> list[str]:
+    """Return what nanochart noted in the comments of a table; nothing of a table by PLUMED."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NanochartError(f"{path}: cannot be read ({error})") from None
+    return [line[2:] for line in lines if line.startswith("# nanochart:")]
+
+
 def hills_columns(variables: Sequence[str]) -> tuple[str, ...]:
     """Return the columns of a HILLS file."""
     return ("time", *variables, *(f"sigma_{name}" for name in variables), "height", "biasf")

@@ -112,7 +112,7 @@ def run_md(
     # What can be refused is refused before the lock makes a file; what is there is read again
     # once nobody else can change it.
     known = None if overwrite else read_record(output, identity)
-    record = known or fresh(begin, settings, identity)
+    record = known or _fresh(begin, settings, identity)
     with alone(output):
         if not overwrite:
             record = read_record(output, identity) or record
@@ -220,13 +220,18 @@ def _identity(start: Start, settings: MdSettings) -> dict[str, Any]:
     }
 
 
-def fresh(start: Start, settings: MdSettings, identity: dict[str, Any]) -> Record:
+def _fresh(start: Start, settings: MdSettings, identity: dict[str, Any]) -> Record:
     """Return the record of a run of no frames yet."""
-    positions = start.positions
-    if positions is None:
-        engine = engine_for(start.potential, start.n_atoms, settings.timestep)
-        positions = seed_clusters(engine, motifs=(start.name,))[0].positions
+    positions = start_positions(start, settings.timestep)
     return Record(identity, 0, initial_state(positions, settings, start.potential))
+
+
+def start_positions(start: Start, timestep: float) -> Array:
+    """Return the positions (n_atoms, 3) of a start, Å; a motif is built."""
+    if start.positions is not None:
+        return start.positions
+    engine = engine_for(start.potential, start.n_atoms, timestep)
+    return seed_clusters(engine, motifs=(start.name,))[0].positions
 
 
 def signed(record: Record) -> Record:
