@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nanochart.bias.hills_grid import HillsGrid
 from nanochart.bias.metadynamics import Hills, Metadynamics
 from nanochart.bias.restraints import Restraint, Springs, Wall
-from nanochart.bias.variables import Variables, indices
+from nanochart.bias.variables import Variables, extent, indices
 from nanochart.errors import NanochartError
 
 Array = NDArray[np.float64]
@@ -164,11 +164,10 @@ class BiasForce:
         return total, forces
 
     def _check_extent(self, positions: Array, time: float) -> None:
-        away = positions - positions.mean(axis=0)
-        furthest = float(np.einsum("ij,ij->i", away, away).max())
-        if not furthest <= self.reach**2:  # NaN, too
+        furthest = extent(positions)[1]
+        if not furthest <= self.reach:  # NaN, too
             raise NanochartError(
-                f"an atom escaped at {time:g} ps: {math.sqrt(furthest):.1f} Å from the centre, "
+                f"an atom escaped at {time:g} ps: {furthest:.1f} Å from the centre, "
                 f"allowed are {self.reach:.1f} Å; hold the cluster together by an upper wall on rg, "
                 "or bias it less strongly"
             )
@@ -193,7 +192,7 @@ class BiasForce:
             for one, energy in zip(plan.restraints, energies, strict=True):
                 row.append(energy)
                 if one.to is not None:
-                    row += [*one.centre_at(time).tolist(), next(work)]
+                    row += [*one.centre_at(time), next(work)]
             if plan.walls:
                 row.append(walls)
             if plan.metadynamics is not None and self.grid is not None:

@@ -8,12 +8,16 @@ a to b on the chart,
 so s is 0 at a and 1 at b, and z the squared distance from the line, both in lengths of the line.
 """
 
+# mypy: disallow-untyped-decorators=False
+
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,8 +94,7 @@ class ChartVariables:
         """
         cvs, pull_back = self._gradient.at(positions)
         n_cvs = len(cvs)
-        away = positions - positions.mean(axis=0)
-        rg = float(np.sqrt(np.vdot(away, away) / len(away)))
+        rg, _ = extent(positions)
         values = np.empty(len(self.names))
         values[:n_cvs], values[-1] = cvs, rg
         slopes: Array | None = None
@@ -105,10 +108,33 @@ class ChartVariables:
                 on_cvs = on_cvs + weights[n_cvs : n_cvs + 2] @ slopes
             gradient = pull_back(on_cvs)
             if weights[-1]:
+                away = positions - positions.mean(axis=0)
                 gradient += weights[-1] / (rg * len(away)) * away
             return gradient
 
         return values, pull
+
+
+@numba.njit(nogil=True, cache=True)
+def extent(positions: Array) -> tuple[float, float]:
+    """Return gyration radius and largest distance from the centroid, Å, of (n_atoms, 3)."""
+    n = len(positions)
+    x = y = z = 0.0
+    for i in range(n):
+        x += positions[i, 0]
+        y += positions[i, 1]
+        z += positions[i, 2]
+    total, largest = 0.0, 0.0
+    for i in range(n):
+        squared = (
+            (positions[i, 0] - x / n) ** 2
+            + (positions[i, 1] - y / n) ** 2
+            + (positions[i, 2] - z / n) ** 2
+        )
+        total += squared
+        if not squared <= largest:  # NaN, too
+            largest = squared
+    return math.sqrt(total / n), math.sqrt(largest)
 
 
 def indices(wanted: Sequence[str], names: Sequence[str], what: str) -> NDArray[np.intp]:

@@ -44,6 +44,11 @@ class Evaluator(Protocol):
         Without weights, of each CV by itself.
         """
 
+    def at(
+        self, inputs: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        """Return CVs, and what makes gradients (n_sets, n_bins) of weights (n_sets, n_cvs)."""
+
 
 class ChartGradient:
     """CVs of a chart and their derivatives, one structure at a time: what a biased MD holds.
@@ -143,12 +148,14 @@ class ChartGradient:
         NanochartError
             As `vjp`.
         """
-        atoms, cvs, to_bins = self._to_bins(positions, None)
+        atoms, scaled = self._scaled(positions)
+        cvs, back = self._evaluator.at(scaled)
+        self._check(cvs, scaled)
 
         def pull_back(weights: ArrayLike) -> NDArray[np.float64]:
-            only: NDArray[np.float64] = self._rdf.pull_back(
-                atoms, (np.asarray(weights, dtype=np.float64) @ to_bins)[None]
-            )[0]
+            to_scaled = back(np.array(weights, dtype=np.float64, ndmin=2))
+            self._check(to_scaled, scaled)
+            only: NDArray[np.float64] = self._rdf.pull_back(atoms, to_scaled * self._per_range)[0]
             return only
 
         return cvs, pull_back
@@ -177,13 +184,16 @@ class ChartGradient:
         self, positions: ArrayLike, weights: NDArray[np.float64] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return CVs, and the gradients (n_sets, n_atoms, 3) of weights · CVs."""
-        atoms, cvs, to_bins = self._to_bins(positions, weights)
-        return cvs, self._rdf.pull_back(atoms, to_bins)
+        atoms, scaled = self._scaled(positions)
+        cvs, to_scaled = self._evaluator.pull_back(scaled, weights)
+        self._check(cvs, scaled)
+        self._check(to_scaled, scaled)
+        return cvs, self._rdf.pull_back(atoms, to_scaled * self._per_range)
 
-    def _to_bins(
-        self, positions: ArrayLike, weights: NDArray[np.float64] | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return positions checked, CVs, and derivatives (n_sets, n_bins) of weights · CVs."""
+    def _scaled(
+        self, positions: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return positions, checked, and their scaled RDF."""
         # A copy even of float64: for arrays that are not writeable numba would compile all anew.
         atoms = np.array(positions, dtype=np.float64, order="C")
         if atoms.shape != (self.n_atoms, 3) or not np.isfinite(atoms).all():
@@ -191,14 +201,14 @@ class ChartGradient:
                 f"gradient: expected finite positions of shape ({self.n_atoms}, 3), Å, got "
                 + (f"shape {atoms.shape}" if atoms.shape != (self.n_atoms, 3) else "NaN or inf")
             )
-        scaled = (self._rdf.density(atoms) - self._minimum) * self._per_range
-        cvs, to_scaled = self._evaluator.pull_back(scaled, weights)
-        if not (np.isfinite(cvs).all() and np.isfinite(to_scaled).all()):
+        return atoms, (self._rdf.density(atoms) - self._minimum) * self._per_range
+
+    def _check(self, found: NDArray[np.float64], scaled: NDArray[np.float64]) -> None:
+        if not np.isfinite(found).all():
             raise NanochartError(
                 f"gradient: the encoder overflows in {self.precision} on this structure (scaled "
                 f"RDFs up to {np.abs(scaled).max():.3g}); give precision='float64', or look at it"
             )
-        return atoms, cvs, to_scaled * self._per_range
 
 
 class _TorchEvaluator:
@@ -226,6 +236,13 @@ class _TorchEvaluator:
         finally:
             torch.set_num_threads(before)
         return cvs.double().numpy(), gradients.double().numpy()
+
+    def at(
+        self, inputs: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        # One pass back for each CV now: torch's graph would not outlive the call.
+        cvs, gradients = self.pull_back(inputs, None)
+        return cvs, lambda weights: weights @ gradients
 
 
 class _AnyEncoder:
