@@ -76,6 +76,4 @@ def biased_block(run: BiasedRun, walker: Walker, grid: HillsGrid | None) -> Bias
         external=force,
         stride=run.plan.stride,
     )
-    return BiasedBlock(
-        Walker(state, tuple(force.works)), frames, np.array(force.rows), force.hills
-    )
+    return BiasedBlock(Walker(state, tuple(force.works)), frames, np.array(force.rows), force.hills)

@@ -8,8 +8,9 @@ the next time on.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class BiasPlan:
         for name, every in paces.items():
             if every < 1 or every % self.stride:
                 raise NanochartError(
-                    f"{name}: every {every} steps is not a multiple of the bias' every {self.stride}"
+                    f"{name}: every {every} steps is not a multiple of the bias' {self.stride} steps"
                 )
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -87,6 +88,24 @@ class BiasPlan:
         if self.metadynamics is not None:
             found += ["metad.bias", "metad.rct"]
         return tuple(found)
+
+
+def plan_from_json(values: Mapping[str, Any]) -> BiasPlan:
+    """Return the plan that ``dataclasses.asdict`` and JSON took apart."""
+
+    def with_tuples(one: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}
+
+    metad = values["metadynamics"]
+    return BiasPlan(
+        temperature=values["temperature"],
+        timestep=values["timestep"],
+        stride=values["stride"],
+        log_every=values["log_every"],
+        restraints=tuple(Restraint(**with_tuples(one)) for one in values["restraints"]),
+        walls=tuple(Wall(**one) for one in values["walls"]),
+        metadynamics=None if metad is None else Metadynamics(**with_tuples(metad)),
+    )
 
 
 @dataclass
@@ -155,7 +174,9 @@ class BiasForce:
         if not (math.isfinite(total) and np.isfinite(forces).all()):
             raise NanochartError(
                 f"the bias is not finite at {time:g} ps, where "
-                + ", ".join(f"{n} = {v:.5g}" for n, v in zip(self.variables.names, values, strict=True))
+                + ", ".join(
+                    f"{n} = {v:.5g}" for n, v in zip(self.variables.names, values, strict=True)
+                )
                 + "; the encoder or a spring failed there"
             )
         if self._asked:  # the first step of a block is the last of the one before
@@ -168,8 +189,8 @@ class BiasForce:
         if not furthest <= self.reach:  # NaN, too
             raise NanochartError(
                 f"an atom escaped at {time:g} ps: {furthest:.1f} Å from the centre, "
-                f"allowed are {self.reach:.1f} Å; hold the cluster together by an upper wall on rg, "
-                "or bias it less strongly"
+                f"allowed are {self.reach:.1f} Å; hold the cluster together by an upper wall on "
+                "rg, or bias it less strongly"
             )
 
     def _note(

@@ -94,8 +94,8 @@ class HillsGrid:
         if beyond.any():
             i = int(np.flatnonzero(beyond)[0])
             raise NanochartError(
-                f"{self.names[i]} = {point[i]:.5g} left the grid of the hills, {self.minimum[i]:.5g} "
-                f"to {self.maximum[i]:.5g}; put walls inside it, or begin anew with a wider grid"
+                f"{self.names[i]} = {point[i]:.5g} left the grid of the hills, "
+                f"{self.minimum[i]:.5g} to {self.maximum[i]:.5g}; put walls inside it, or begin anew with a wider grid"
             )
 
     def add(self, centre: Array, sigma: Array, height: float) -> None:
@@ -163,8 +163,14 @@ def _fill_spline(coefficients: Array, place: Array, n: int, slopes: Array) -> fl
         u = 1.0 - t
         first[d], width[d] = i, 4
         weights[d, 0], rates[d, 0] = u * u * u / 6.0, -0.5 * u * u
-        weights[d, 1], rates[d, 1] = (4.0 - 6.0 * t * t + 3.0 * t * t * t) / 6.0, t * (1.5 * t - 2.0)
-        weights[d, 2], rates[d, 2] = (4.0 - 6.0 * u * u + 3.0 * u * u * u) / 6.0, u * (2.0 - 1.5 * u)
+        weights[d, 1], rates[d, 1] = (
+            (4.0 - 6.0 * t * t + 3.0 * t * t * t) / 6.0,
+            t * (1.5 * t - 2.0),
+        )
+        weights[d, 2], rates[d, 2] = (
+            (4.0 - 6.0 * u * u + 3.0 * u * u * u) / 6.0,
+            u * (2.0 - 1.5 * u),
+        )
         weights[d, 3], rates[d, 3] = t * t * t / 6.0, 0.5 * t * t
     value, by0, by1, by2 = 0.0, 0.0, 0.0, 0.0
     for a in range(width[0]):

@@ -69,13 +69,15 @@ class Metadynamics:
         if not all(math.isfinite(x) for x in numbers) or not all(x > 0 for x in self.sigma):
             raise NanochartError("metadynamics: sigmas must be positive, all numbers finite")
         if not self.height > 0:
-            raise NanochartError(f"metadynamics: a hill's height must be positive, not {self.height:g}")
+            raise NanochartError(
+                f"metadynamics: a hill's height must be positive, not {self.height:g}"
+            )
         if self.pace < 1:
             raise NanochartError(f"metadynamics: pace = {self.pace}: give MD steps, at least 1")
         if not (1 < self.bias_factor < math.inf):
             raise NanochartError(
-                f"metadynamics: a bias factor of {self.bias_factor:g} makes no bias that converges; "
-                "give one above 1, about barrier / kT (20 for a barrier of 0.6 eV at 350 K)"
+                f"metadynamics: a bias factor of {self.bias_factor:g} makes no bias that "
+                "converges; give one above 1, about barrier / kT (20 for a barrier of 0.6 eV at 350 K)"
             )
 
     def empty_grid(self) -> HillsGrid:

@@ -92,7 +92,9 @@ class Wall:
 
     def __post_init__(self) -> None:
         if self.side not in ("upper", "lower"):
-            raise NanochartError(f"wall on {self.variable}: {self.side!r} is neither upper nor lower")
+            raise NanochartError(
+                f"wall on {self.variable}: {self.side!r} is neither upper nor lower"
+            )
         if not (math.isfinite(self.at) and math.isfinite(self.spring) and self.spring > 0):
             raise NanochartError(f"wall on {self.variable}: give a place and a positive spring")
 

@@ -190,9 +190,7 @@ class ChartGradient:
         self._check(to_scaled, scaled)
         return cvs, self._rdf.pull_back(atoms, to_scaled * self._per_range)
 
-    def _scaled(
-        self, positions: ArrayLike
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _scaled(self, positions: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return positions, checked, and their scaled RDF."""
         # A copy even of float64: for arrays that are not writeable numba would compile all anew.
         atoms = np.array(positions, dtype=np.float64, order="C")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from nanochart.cli.options import Json, SkipBad, Species, app, print_summary
+from nanochart.cli.options import SHOWN, Json, SkipBad, Species, app, print_summary
 from nanochart.errors import NanochartError
-from nanochart.terminal import progress_of, say
+from nanochart.terminal import print_table, progress_of, say
 
 #: Where `nanochart --help` lists these verbs.
 PANEL = "Motion"
@@ -245,3 +245,48 @@ def bias(
         say("nanochart: stopped; the same command goes on from the last commit")
         raise typer.Exit(130) from None
     print_summary(result, as_json)
+
+
+@app.command("free-energy", rich_help_panel=PANEL)
+def free_energy(
+    runs: Annotated[list[Path], typer.Argument(help="trajectories of nanochart bias")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV of the families")] = Path(
+        "free-energy.csv"
+    ),
+    discard: Annotated[float, typer.Option(help="share of each run left out at its start")] = 0.2,
+    by: Annotated[
+        str, typer.Option(help="of metadynamics: time, V - c(t); final, V at the end")
+    ] = "time",
+    surface: Annotated[
+        str | None, typer.Option(help="one or two variables: cv1,cv2; also to NAME-surface.csv")
+    ] = None,
+    bins: Annotated[int, typer.Option(min=2, help="of each variable of the surface")] = 40,
+    blocks: Annotated[int, typer.Option(min=2, help="of time, of each run, for errors")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Tell free energies of families, and surfaces, from biased runs, with errors by blocks.
+
+    Walkers of one metadynamics are put together; windows held by `--restrain` are joined by MBAR.
+
+    Example: `nanochart free-energy bias.dcd --surface cv1,cv2 -o au147.csv`
+    """
+    from nanochart.workflow.free_energy import free_energies
+
+    if by not in ("time", "final"):
+        raise NanochartError(f"--by {by}: is unknown; give time or final")
+    found = free_energies(
+        runs,
+        output,
+        discard=discard,
+        by=by,  # type: ignore[arg-type]
+        surface=[] if surface is None else [name.strip() for name in surface.split(",")],
+        bins=bins,
+        n_blocks=blocks,
+    )
+    if not as_json:
+        rows = [
+            (i, f"{share:.3f}", f"{free:.3f}", f"{error:.3f}")
+            for i, share, _, free, error in found.families[:SHOWN]
+        ]
+        print_table("free energies", ("family", "share", "F / eV", "error / eV"), rows)
+    print_summary(found.summary, as_json)

@@ -1,4 +1,4 @@
-"""Biased MD onto the disk: trajectories, COLVAR and HILLS of one or several walkers, or on from them.
+"""Biased MD onto the disk: trajectories, COLVAR and HILLS of one or more walkers, or on from them.
 
 Beside each trajectory lie its table, ``OUTPUT.COLVAR``, with metadynamics ``OUTPUT.HILLS``, and
 the record, which is replaced last: a run killed anywhere goes on from it to the same bits.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -272,9 +271,7 @@ def _told(subject: Subject, files: list[_WalkerFiles], had: int) -> dict[str, An
     families, counts = np.unique(visits, return_counts=True)
     most = np.argsort(-counts, kind="stable")
     found["families_visited"] = len(families)
-    found["most_in"] = ", ".join(
-        f"{families[i]} ({counts[i] / len(visits):.0%})" for i in most[:5]
-    )
+    found["most_in"] = ", ".join(f"{families[i]} ({counts[i] / len(visits):.0%})" for i in most[:5])
     if subject.chart.families is not None and len(visits):
         found["now_in"] = f"{visits[-1]}: {subject.chart.families[int(visits[-1])].name}"
     return found | {

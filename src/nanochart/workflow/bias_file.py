@@ -1,4 +1,4 @@
-"""The file of a biased run: which springs, walls and hills, in TOML, checked before anything starts.
+"""The file of a biased run: springs, walls and hills in TOML, checked before anything starts.
 
 Every option is documented where it is declared, with its default; an unknown key is an error. The
 command line's options make the same thing.
@@ -64,7 +64,9 @@ class SteerSection(Section):
         default=None, description="eV per squared unit"
     )
     begin: Annotated[float, Field(ge=0)] = Field(default=0.0, description="rests until then, ns")
-    end: Positive | None = Field(default=None, description="rests after, ns; default: the run's end")
+    end: Positive | None = Field(
+        default=None, description="rests after, ns; default: the run's end"
+    )
 
 
 class WallSection(Section):
@@ -95,9 +97,9 @@ class BiasFile(Section):
     every: Count = Field(default=2, description="MD steps between impulses of the bias")
     log: Positive = Field(default=0.2, description="between rows of COLVAR, ps")
     line: LineSection | None = Field(default=None, description="defines s and z")
-    restrain: list[RestrainSection] = []
-    steer: list[SteerSection] = []
-    wall: list[WallSection] = []
+    restrain: list[RestrainSection] = Field(default=[])
+    steer: list[SteerSection] = Field(default=[])
+    wall: list[WallSection] = Field(default=[])
     metad: MetadSection | None = None
 
 
@@ -337,9 +339,7 @@ def _metadynamics(one: MetadSection, defaults: _Defaults, timestep: float) -> Me
     strange = [name for name in one.grid if name not in one.variables]
     if strange:
         raise NanochartError(f"metad.grid: {strange[0]} is none of the variables of the hills")
-    bounds = [
-        one.grid[name] if name in one.grid else defaults.grid(name) for name in one.variables
-    ]
+    bounds = [one.grid[name] if name in one.grid else defaults.grid(name) for name in one.variables]
     return Metadynamics(
         variables=tuple(one.variables),
         sigma=tuple(sigma),

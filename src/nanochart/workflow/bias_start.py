@@ -122,9 +122,7 @@ class Subject:
             frame=frame,
             potential=potential,
         )
-        variables = ChartVariables(
-            chart.gradient(encoder=options.encoder), line_of(bias, chart)
-        )
+        variables = ChartVariables(chart.gradient(encoder=options.encoder), line_of(bias, chart))
         subject = cls(
             chart,
             _hash_of(chart_path),
@@ -209,9 +207,7 @@ class Subject:
         record = read_record(begun.output, begun.identity, tables=TABLES) or begun.record
         return self._begun(begun.number, begun.output, begun.identity, record)
 
-    def _begun(
-        self, number: int, output: Path, identity: dict[str, Any], record: Record
-    ) -> Begun:
+    def _begun(self, number: int, output: Path, identity: dict[str, Any], record: Record) -> Begun:
         run = self.run(number, record.more["begin"], record.more["time"])
         return Begun(number, output, identity, record, run)
 
@@ -252,9 +248,9 @@ class Subject:
             )
         values, _ = self.variables.at(state.positions)
         begin = dict(zip(self.variables.names, values.tolist(), strict=True))
-        return Record(
-            identity, 0, replace(state, block=0), more={"begin": begin, "time": self.time}
-        )
+        more = {"begin": begin, "time": self.time}
+        plan = asdict(self.run(number, begin, self.time).plan)
+        return Record(identity, 0, replace(state, block=0), more={**more, "plan": plan})
 
     def _heated(self, settings: MdSettings) -> tuple[MdState, float]:
         """Return the state after the equilibration, and the share of its frames in the domain."""
