@@ -104,7 +104,7 @@ def test_a_double_well_s_populations_come_back_by_both_ways_of_reweighting() -> 
     x = table["x"][late]
     crossings = np.count_nonzero(np.diff(np.sign(x[np.abs(x) > 0.5])))
     assert crossings > 10  # it does go to and fro
-    expected = -kt * np.log(1 / share_left(barrier, kt) - 1)
+    expected = kt * np.log(1 / share_left(barrier, kt) - 1)
     grid = force.grid
     assert grid is not None
     in_time = table["metad.bias"] - table["metad.rct"]

@@ -176,7 +176,7 @@ def test_more_time_continues_to_the_same_bits_also_of_a_moving_restraint(
     assert told["work_eV"] == pytest.approx(parts["steer.work"][-1], abs=1e-4)
 
 
-def test_the_record_is_consistent(undisturbed: dict[str, Any], chart_file: Path) -> None:
+def test_the_record_is_consistent(undisturbed: dict[str, Any]) -> None:
     assert undisturbed["frames"] == 20
     table = undisturbed[".COLVAR"].decode().splitlines()
     assert table[0] == "#! FIELDS time cv1 cv2 rg walls.bias metad.bias metad.rct family"
@@ -308,9 +308,7 @@ def test_a_bias_that_tears_the_cluster_apart_stops_and_keeps_what_was_good(
     chart_file: Path, tmp_path: Path
 ) -> None:
     pull = {"steer_to": "rg=9.0", "spring": 60.0, "walls": ["rg<20"]}
-    with pytest.raises(
-        NanochartError, match=r"after .* ns: an atom escaped at .* upper wall on rg"
-    ):
+    with pytest.raises(NanochartError, match=r"after .* ns: an atom escaped at .* wall on rg"):
         run(tmp_path, chart_file, pull, n_frames=80)
     kept = json.loads((tmp_path / "a.dcd.json").read_text())["frames"]
     assert kept == open_dcd(tmp_path / "a.dcd").n_frames > 0

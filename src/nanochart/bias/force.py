@@ -72,7 +72,8 @@ class BiasPlan:
         for name, every in paces.items():
             if every < 1 or every % self.stride:
                 raise NanochartError(
-                    f"{name}: every {every} steps is not a multiple of the bias' {self.stride} steps"
+                    f"{name}: every {every} steps is not a multiple of the bias' "
+                    f"{self.stride} steps"
                 )
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:

@@ -95,7 +95,8 @@ class HillsGrid:
             i = int(np.flatnonzero(beyond)[0])
             raise NanochartError(
                 f"{self.names[i]} = {point[i]:.5g} left the grid of the hills, "
-                f"{self.minimum[i]:.5g} to {self.maximum[i]:.5g}; put walls inside it, or begin anew with a wider grid"
+                f"{self.minimum[i]:.5g} to {self.maximum[i]:.5g}; "
+                "put walls inside it, or begin anew with a wider grid"
             )
 
     def add(self, centre: Array, sigma: Array, height: float) -> None:

@@ -77,7 +77,7 @@ class Metadynamics:
         if not (1 < self.bias_factor < math.inf):
             raise NanochartError(
                 f"metadynamics: a bias factor of {self.bias_factor:g} makes no bias that "
-                "converges; give one above 1, about barrier / kT (20 for a barrier of 0.6 eV at 350 K)"
+                "converges; give one above 1, about barrier / kT (20 for 0.6 eV at 350 K)"
             )
 
     def empty_grid(self) -> HillsGrid:
