@@ -1,4 +1,4 @@
-"""Verbs of clusters that move: MD, and trajectories on a chart."""
+"""Verbs of clusters that move: MD, biased MD and what it tells, and trajectories on a chart."""
 
 from __future__ import annotations
 

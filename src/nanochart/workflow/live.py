@@ -61,13 +61,13 @@ class Live:
             The table is of another chart, or of other frames.
         """
         path = beside(output, ".cvs.csv")
-        if path.exists() and path.stat().st_size and record.placed != self.identity:
+        if path.exists() and path.stat().st_size and record.more.get("placed") != self.identity:
             raise NanochartError(
                 f"{path}: tells of another chart, or of other frames; move it away, and the frames "
                 "that are there are put on this one"
             )
         self._output, self._interval = output, interval
-        record = replace(record, placed=self.identity)
+        record = replace(record, more={**record.more, "placed": self.identity})
         # Before the first row: a table never stands without what it is of.
         write_record(output, record)
         self._table = PlacedTable(path, self.placer.header, keep=record.frames // self.every)

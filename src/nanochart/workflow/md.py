@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nanochart.dynamics.md import MdSettings, initial_state, md
 from nanochart.errors import NanochartError
 from nanochart.parallel import available_cores
@@ -26,6 +29,8 @@ from nanochart.workflow.trajectory import (
     read_record,
     write_record,
 )
+
+Array = NDArray[np.float64]
 
 
 def whole_number(length: float, part: float, of: str, by: str) -> int:
@@ -97,7 +102,7 @@ def run_md(
         The start cannot be used; the output cannot be written, holds something else or is in
         use; the cluster evaporated or exploded.
     """
-    _check_output(output)
+    check_trajectory(output)
     begin = find_start(
         start, species=species, n_atoms=n_atoms, frame=frame, family=family, potential=potential
     )
@@ -143,7 +148,7 @@ def _go_on(
     """Append blocks until there are so many frames; return the last record."""
     # A block that was cut short is done again in full: its frames do not count until then.
     record = replace(record, frames=record.state.block * settings.block)
-    record = _signed(record)
+    record = signed(record)
     write_record(output, record)
     with TrajectoryFiles(output, record, settings) as files:
         progress(record.frames, n_frames)
@@ -176,14 +181,19 @@ def _identity(start: Start, settings: MdSettings) -> dict[str, Any]:
 
 def _fresh(start: Start, settings: MdSettings, identity: dict[str, Any]) -> Record:
     """Return the record of a run of no frames yet."""
-    positions = start.positions
-    if positions is None:
-        engine = engine_for(start.potential, start.n_atoms, settings.timestep)
-        positions = seed_clusters(engine, motifs=(start.name,))[0].positions
+    positions = start_positions(start, settings.timestep)
     return Record(identity, 0, initial_state(positions, settings, start.potential))
 
 
-def _signed(record: Record) -> Record:
+def start_positions(start: Start, timestep: float) -> Array:
+    """Return the positions (n_atoms, 3) of a start, Å; a motif is built."""
+    if start.positions is not None:
+        return start.positions
+    engine = engine_for(start.potential, start.n_atoms, timestep)
+    return seed_clusters(engine, motifs=(start.name,))[0].positions
+
+
+def signed(record: Record) -> Record:
     """Return the record with who computes the frames to come, if that is new."""
     now = {**versions(), "machine": f"{cpu_name()}, {available_cores()} cores"}
     by = record.computed_by
@@ -198,7 +208,7 @@ def _signed(record: Record) -> Record:
     return replace(record, computed_by=[*by, entry])
 
 
-def _check_output(output: Path) -> None:
+def check_trajectory(output: Path) -> None:
     """Refuse an output that cannot be written, before any work is done."""
     if output.suffix != ".dcd":
         raise NanochartError(f"{output}: trajectories are DCD files; give a name that ends in .dcd")
