@@ -14,7 +14,6 @@ exclude_patterns = ["_build"]
 highlight_language = "none"  # of blocks that do not say what they are
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-suppress_warnings = ["toc.empty_glob"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
