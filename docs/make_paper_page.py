@@ -1,5 +1,7 @@
 """Write docs/reproducing.md, the paper beside ours, from raw results: run it without arguments."""
 
+# ruff: noqa: E501 - rows of Markdown tables are as long as they are
+
 from __future__ import annotations
 
 from typing import Any

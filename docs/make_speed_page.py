@@ -21,8 +21,8 @@ TAIL = """\
 take from half an hour upward. Their bin seeding is the faster way that people use, and finds fewer
 centres.
 
-Not measured: several GPUs; a run spread over many machines; anything on a machine with more than two
-cores, except on the host of the GPU.
+Not measured: several GPUs; a run spread over many machines; anything on a machine with more than
+two cores, except on the host of the GPU.
 """
 
 

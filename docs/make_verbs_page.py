@@ -17,6 +17,25 @@ output, progress to the standard error; `--json` prints a result for programs. A
 and exit status 1.
 
 This page is made from the command line by `docs/make_verbs_page.py`.
+
+The usual ones, one stage at a time:
+
+```bash
+nanochart doctor                                   # does everything work here, and how fast
+nanochart quench hot.xyz -o minima.extxyz          # local minima; any file ASE reads
+nanochart classify minima.extxyz --csv words.csv   # class, and what it is in words
+nanochart train minima.extxyz -o au90.safetensors  # a chart of your own structures
+nanochart project au90.safetensors new.xyz --quench -o path.csv
+nanochart families au90.safetensors                # their names, sizes, and how stable they are
+nanochart families au90-quick --export families    # tables, figures, 50 structures of each
+nanochart compare au90-quick                       # the chart beside linear PCA
+nanochart scan au90-quick --network compact        # how many CVs: loss against their number
+nanochart explore au90-quick                       # the chart and its structures, in the browser
+nanochart figures au90-quick -o figures            # every figure of the paper, as PDF and CSV
+nanochart thermal au90-quick                       # a chart that takes hot structures
+nanochart export au90 --to openmm                  # the CVs for another program
+nanochart md ih --species Au --n-atoms 147 --temperature 396 --time 2000 -o au147.dcd  # 2 µs
+```
 """
 
 

@@ -37,8 +37,8 @@ def test_the_readme_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
-    assert "Twin" in capsys.readouterr().out
-    assert names["rdf"].shape == (256, 500)  # type: ignore[attr-defined]
+    assert "of 90 atoms" in capsys.readouterr().out
+    assert names["points"].cvs.shape == (256, 3)  # type: ignore[attr-defined]
 
 
 def test_the_gradient_page_s_python_runs() -> None:
