@@ -75,7 +75,7 @@ CSV in UTF-8 with one header line.
 | written by | columns |
 | --- | --- |
 | `classify --csv` | file, frame, class, name, sentence, and what was measured ([structures](structures.md)) |
-| `project -o` | file, frame, cv1, cv2, …, family (−1 outside the domain), inside, error, converged |
+| `project -o` | file, frame, cv1, cv2, …, family (−1 outside the domain), inside, error, converged, and what else `nanochart project --help` offers |
 | `families --export` | `families.csv`, `classes.csv`, `neighbours.csv`, `populations.csv` ([families](families.md)) |
 | `figures` | beside every figure, the numbers it shows |
 | `train --csv` | epoch, losses, learning rate, seconds |
