@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from nanochart.cli import app
+from nanochart.cli.stages import seconds_of
 from nanochart.errors import NanochartError
 from nanochart.landscape import open_landscape
 from nanochart.progress import silent
 from nanochart.workflow.config import parse_run_file
-from nanochart.workflow.run import open_run
+from nanochart.workflow.run import OutOfTime, open_run
 from nanochart.workflow.stages import STAGES
 
 RUN_FILE = """
@@ -162,7 +165,8 @@ def test_from_a_run_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_run_out_of_time_stops_at_a_commit_and_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     text = (
         '[system]\nspecies = "Au"\nn_atoms = 13\n[sampling]\ntemperatures = [300, 400]\n'
-        "steps_per_cycle = 20\nburn_in = 2\ncycles = 8\ncommit_every = 2\n[resources]\nworkers = 1\n"
+        "steps_per_cycle = 20\nburn_in = 2\ncycles = 8\ncommit_every = 2\n"
+        "[resources]\nworkers = 1\n"
     )
     file = parse_run_file(text, where="test")
     energies = []

@@ -91,23 +91,24 @@ def do_stages(
 
 
 def seconds_of(walltime: str) -> float:
-    """Return a time as Slurm writes it in seconds: D-HH:MM:SS, HH:MM:SS, MM:SS or minutes."""
-    days, _, clock = walltime.rpartition("-")
-    parts = clock.split(":")
+    """Return a time in seconds that is written as Slurm does.
+
+    Minutes, MM:SS, HH:MM:SS, or after a number of days and a hyphen HH, HH:MM or HH:MM:SS.
+    """
+    days, hyphen, clock = walltime.rpartition("-")
     try:
-        numbers = [int(part) for part in parts]
-        whole_days = int(days) if days else 0
+        parts = [int(part) for part in clock.split(":")]
+        whole_days = int(days) if hyphen else 0
     except ValueError:
-        numbers, whole_days = [], 0
-    if not 1 <= len(numbers) <= 3 or min(numbers) < 0:
+        parts, whole_days = [], 0
+    if not 1 <= len(parts) <= 3 or min(*parts, 0) < 0:
         raise NanochartError(
-            f"--walltime {walltime!r}: give D-HH:MM:SS, HH:MM:SS, MM:SS or minutes"
+            f"--walltime {walltime!r}: give minutes, MM:SS, HH:MM:SS or D-HH:MM:SS"
         )
-    if len(numbers) == 1:
-        numbers = [0, numbers[0], 0]
-    elif len(numbers) == 2:
-        numbers = [0, *numbers]
-    hours, minutes, seconds = numbers
+    if hyphen or len(parts) == 3:
+        hours, minutes, seconds = [*parts, 0, 0][:3]
+    else:
+        hours, (minutes, seconds) = 0, [*parts, 0][:2]
     return ((whole_days * 24 + hours) * 60 + minutes) * 60.0 + seconds
 
 

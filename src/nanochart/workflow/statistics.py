@@ -179,12 +179,15 @@ def _exchange(
     """Return what swaps do: acceptance of every pair, round trips."""
     attempted = np.asarray(snapshots.attributes.get("swap_attempts", []), dtype=np.int64)
     accepted = np.asarray(snapshots.attributes.get("swap_accepts", []), dtype=np.int64)
+    if not attempted.any():  # one temperature, or an imported run that does not know
+        attempted, walkers = attempted[:0], walkers[:0]
+    accepted = accepted[: len(attempted)]
     trips = round_trips(walkers)
     return {
         "attempted": attempted.tolist(),
         "accepted": accepted.tolist(),
         "acceptance": (accepted / np.maximum(attempted, 1)).tolist(),
-        "round_trips": trips.n_trips,
+        "round_trips": trips.n_trips if len(attempted) else None,
         "replicas_with_round_trips": trips.walked,
         "round_trip_ns": trips.time * cycle_ns if trips.n_trips else None,
         "poor_pairs": poor_pairs(attempted, accepted, ladder),
