@@ -10,15 +10,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
 import pytest
+from ase.cluster import Icosahedron
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, available_cores, map_ordered, workers
+from nanochart.sampling.rgl import rgl
+from nanochart.sampling.tempering import PtmdSettings, initial_replicas, ptmd
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +150,63 @@ def test_workers_end_with_a_parent_that_is_killed(busy: int) -> None:
             parent.kill()
     assert output == ""
     assert parent.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def cluster(require_oracle: Callable[[str], Any]) -> Iterator[Any]:
+    """Give a Dask cluster of two worker processes on this machine."""
+    with require_oracle("distributed").LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as found:
+        yield found
+
+
+def test_a_worker_of_a_cluster_is_killed_and_the_bits_are_those_of_one_process(
+    cluster: Any,
+) -> None:
+    gold = rgl("Au")
+    shape = Icosahedron("Au", 3, latticeconstant=math.sqrt(2.0) * gold.r0).positions
+    settings = PtmdSettings(temperatures=(300.0, 350.0, 400.0, 450.0), n_steps=4000, seed=8)
+    start = initial_replicas([shape], settings, gold)
+    alone = [state for state, _ in ptmd(start, settings, gold, n_cycles=4)]
+    with workers(0, scheduler=cluster.scheduler_address) as executor:
+        (victim, *_), before = _pids(executor), _pids(executor)
+        assert len(before) == 2
+        assert os.getpid() not in before
+        together = []
+        for state, _ in ptmd(start, settings, gold, n_cycles=4, executor=executor):
+            together.append(state)
+            if state.cycle == 1:  # a moment into the next cycle, with every worker at work
+                killer = threading.Timer(0.1, os.kill, (victim, signal.SIGKILL))
+                killer.start()
+        killer.join()
+    with pytest.raises(ProcessLookupError):
+        os.kill(victim, 0)
+    assert [state.cycle for state in together] == [1, 2, 3, 4]
+    for one, other in zip(alone, together, strict=True):
+        for name, array in one.arrays().items():
+            assert np.array_equal(array, other.arrays()[name]), name
+
+
+def _pids(executor: Any) -> set[int]:
+    """Return the processes of a cluster's workers."""
+    return set(executor._client.run(os.getpid).values())
+
+
+def test_a_scheduler_that_is_not_there_or_cannot_run_lammps_is_told(
+    require_oracle: Callable[[str], Any],
+) -> None:
+    distributed = require_oracle("distributed")
+    with (
+        pytest.raises(NanochartError, match=r"tcp://127\.0\.0\.1:9: cannot be reached"),
+        workers(0, scheduler="tcp://127.0.0.1:9"),
+    ):
+        pass
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as threads,
+        pytest.raises(NanochartError, match="2 threads; start them with --nthreads 1"),
+        workers(0, scheduler=threads.scheduler_address),
+    ):
+        pass

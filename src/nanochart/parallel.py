@@ -12,7 +12,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+)
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -41,14 +47,25 @@ class InProcess(Executor):
 
 
 @contextmanager
-def workers(n_workers: int) -> Iterator[Executor]:
+def workers(n_workers: int, *, scheduler: str | None = None) -> Iterator[Executor]:
     """Give an executor of spawned processes, or of none for a single worker.
 
     Parameters
     ----------
     n_workers
         Processes; 1 runs in this process, 0 takes every core.
+    scheduler
+        Address of a Dask scheduler, ``tcp://host:8786``: its workers do the work instead.
+
+    Raises
+    ------
+    NanochartError
+        The scheduler cannot be reached, or its workers cannot run LAMMPS.
     """
+    if scheduler is not None:
+        with _cluster(scheduler) as executor:
+            yield executor
+        return
     count = n_workers or available_cores()
     if count == 1:
         yield InProcess()
@@ -60,6 +77,38 @@ def workers(n_workers: int) -> Iterator[Executor]:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Executor]:
+    """Give the executor of a Dask cluster; a task of a worker that dies goes to another."""
+    try:
+        import distributed
+    except ImportError:
+        raise NanochartError(
+            "--scheduler needs Dask: pip install 'nanochart[dask]' here and on its workers"
+        ) from None
+    try:
+        client: Any = distributed.Client(  # type: ignore[no-untyped-call]
+            scheduler, timeout="10s", set_as_default=False
+        )
+    except (OSError, TimeoutError, ValueError) as error:
+        raise NanochartError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
+    with client:
+        threads = client.nthreads().values()
+        if not threads:
+            raise NanochartError(f"--scheduler {scheduler}: has no workers; start some")
+        if max(threads) > 1:
+            # A process has one LAMMPS instance for a system, and two threads would share it.
+            raise NanochartError(
+                f"--scheduler {scheduler}: its workers have {max(threads)} threads; start them "
+                "with --nthreads 1"
+            )
+        executor = client.get_executor()
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False)
 
 
 def map_ordered(
@@ -99,6 +148,18 @@ def map_ordered(
             f"a worker process died ({error}); there may be too little memory, "
             "or a calling script lacks its if __name__ == '__main__'. Run the same command again "
             "to go on from the last commit"
+        ) from None
+    except CancelledError as error:
+        raise NanochartError(
+            f"the Dask scheduler is gone ({error or 'its tasks were cancelled'}). Run the same "
+            "command again, with a scheduler that is there, to go on from the last commit"
+        ) from None
+    except Exception as error:
+        if type(error).__name__ != "KilledWorker":
+            raise
+        raise NanochartError(
+            "a task died with its Dask worker on one machine after another: there may be too "
+            "little memory. Run the same command again to go on from the last commit"
         ) from None
     finally:
         for future in pending:

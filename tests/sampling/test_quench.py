@@ -75,7 +75,7 @@ def test_too_few_steps_leave_every_structure_flagged_but_present() -> None:
     ("structures", "options", "match"),
     [
         (Atoms("Au13", PERFECT), {"potential": "Ag"}, "holds Au, expected only Ag"),
-        (Atoms("Pt13", PERFECT), {}, "unknown potential 'Pt'"),
+        (Atoms("Fe13", PERFECT), {}, "unknown potential 'Fe'"),
         (PERFECT, {}, "give species="),
         (PERFECT, {"potential": "gold"}, "unknown potential 'gold'"),
         (np.full((2, 13, 3), np.nan), {"species": "Ag"}, "frame 0, atom 0"),

@@ -150,6 +150,11 @@ def test_a_stretched_dimer_follows_the_formula_below_the_switch() -> None:
         ("Au", 3.81, 4.07, 180),
         ("Ag", 2.95, 4.09, 108),
         ("Cu", 3.50, 3.62, 142),
+        # Cohesion and nearest neighbours as the parameter files state them; bulk moduli at 0 K,
+        # (c11 + 2 c12)/3 of Simmons & Wang, Single Crystal Elastic Constants (1971).
+        ("Pt", 5.86, 2.77 * 2**0.5, 288),
+        ("Pd", 3.89, 2.7506 * 2**0.5, 195),
+        ("Ni", 4.46, 2.49 * 2**0.5, 188),
         ("Au-LoDiS", 3.81, 4.08, 166),
         ("Au-Cleri-Rosato", 3.779, 4.079, 166),
     ],
@@ -200,7 +205,7 @@ def test_ase_reads_the_table_and_finds_the_energy_of_the_formula(potential: Rgl)
 
 
 def test_an_unknown_potential_is_told_with_those_there_are() -> None:
-    with pytest.raises(NanochartError, match=r"'Xx'.*Au, Ag, Cu, Au-LoDiS"):
+    with pytest.raises(NanochartError, match=r"'Xx'.*Au, Ag, Cu, Pt, Pd, Ni, Au-LoDiS"):
         rgl("Xx")
 
 
@@ -210,7 +215,7 @@ def test_neighbour_distances_are_those_of_the_crystals() -> None:
     assert nearest_neighbour_distance("Cu") == pytest.approx(3.62 / np.sqrt(2.0), abs=3e-3)
 
 
-@pytest.mark.parametrize("name", ["Pt", "", "Au-LoDiS2"])
+@pytest.mark.parametrize("name", ["Fe", "", "Au-LoDiS2"])
 def test_a_metal_without_a_set_asks_for_a_cutoff(name: str) -> None:
     with pytest.raises(NanochartError, match="cutoff="):
         nearest_neighbour_distance(name)

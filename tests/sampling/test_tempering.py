@@ -14,6 +14,7 @@ from scipy import constants
 from nanochart.errors import NanochartError
 from nanochart.parallel import workers
 from nanochart.sampling.lammps import Engine
+from nanochart.sampling.potentials import lennard_jones
 from nanochart.sampling.rgl import rgl
 from nanochart.sampling.tempering import (
     PtmdSettings,
@@ -220,9 +221,39 @@ def test_a_ladder_that_is_none_is_told(options: dict[str, object], match: str) -
         PtmdSettings(**options)
 
 
-def test_an_exploding_replica_stops_the_run_and_names_cycle_and_temperature() -> None:
+def test_an_exploding_replica_stops_the_run_and_names_cycle_temperature_and_time_step() -> None:
     wild = PtmdSettings(temperatures=(300.0, 5000.0), n_steps=2000, timestep=60.0, seed=1)
     start = initial_replicas([ICOSAHEDRON], wild, GOLD)
     with pytest.raises(NanochartError, match=r"^cycle 0: MD of 13 Au atoms at \d+.0 K") as caught:
         list(ptmd(start, wild, GOLD, n_cycles=3))
+    assert "time step of 60 fs is too long" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_evaporated_atom_is_no_fault_of_the_time_step() -> None:
+    # 13 gold atoms boil at 6,000 K; steps of 1 fs keep the energy.
+    hot = PtmdSettings(temperatures=(6000.0,), n_steps=60_000, timestep=1.0, seed=1)
+    start = initial_replicas([ICOSAHEDRON], hot, GOLD)
+    with pytest.raises(NanochartError, match=r"^cycle \d: .*at 6000.0 K.*an atom evaporated"):
+        list(ptmd(start, hot, GOLD, n_cycles=5))
+
+
+def test_swapping_changes_no_average() -> None:
+    # Lennard-Jones, deep below melting: each temperature alone against a ladder that swaps.
+    potential = lennard_jones("Cu", epsilon=0.4, sigma=2.3)
+    minimum = Engine(potential, 13).quench(
+        Icosahedron("Cu", 2, latticeconstant=np.sqrt(2.0) * potential.r0).positions,
+        force_tolerance=1e-6,
+    )
+    ladder = (200.0, 240.0, 288.0)
+    found = []
+    for temperatures in (ladder, *((t,) for t in ladder)):
+        run = PtmdSettings(temperatures=temperatures, n_steps=60, damping=0.1, seed=9)
+        start = initial_replicas([minimum.positions], run, potential)
+        states = [state for state, _ in ptmd(start, run, potential, n_cycles=700)]
+        found.append(np.array([state.energies for state in states[50:]]))
+    swapped_ones, alone = found[0], np.hstack(found[1:])
+    blocks = [one.reshape(13, 50, 3).mean(axis=1) for one in (swapped_ones, alone)]
+    error = np.sqrt(sum(one.var(axis=0, ddof=1) / len(one) for one in blocks))
+    assert (error < 0.03).all()
+    assert (np.abs(swapped_ones.mean(axis=0) - alone.mean(axis=0)) < 4 * error).all()

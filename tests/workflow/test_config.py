@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from nanochart.chart.protocol import TrainingSettings
 from nanochart.errors import NanochartError
+from nanochart.sampling.rgl import rgl
 from nanochart.workflow.config import RunFile, as_toml, parse_run_file, read_run_file
 from nanochart.workflow.learn import settings_of
+from nanochart.workflow.stages import STAGES
 
 SMALL = """
 [system]
@@ -56,6 +58,9 @@ def test_what_a_small_run_file_leaves_out_is_the_papers_protocol() -> None:
     assert found.structure.energy_tolerance == 1e-4
 
 
+OWN = SMALL + "[potential]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -76,10 +81,20 @@ def test_what_a_small_run_file_leaves_out_is_the_papers_protocol() -> None:
         (SMALL.replace("[300, 350.5, 400]", "[100, inf]"), "sampling.temperatures.1"),
         (SMALL.replace("[300, 350.5, 400]", '["hot"]'), "sampling.temperatures.0: .*number"),
         (SMALL.replace("[300, 350.5, 400]", "300"), "sampling.temperatures: .*list"),
-        (SMALL.replace('"Au"', '"Pt"'), "system: unknown potential 'Pt'"),
+        (SMALL.replace('"Au"', '"Fe"'), "system: unknown potential 'Fe'"),
         (with_lines("system", 'potential = "gold"'), "system: unknown potential 'gold'"),
         (with_lines("system", 'potential = "Ag"'), "system: potential 'Ag' is for Ag, not Au"),
         (SMALL.replace('"Au"', '"Au-LoDiS"'), "system: potential 'Au-LoDiS' is for Au"),
+        (OWN + 'kind = "rgl"\np = 10\n', "potential: kind 'rgl' needs q, A, xi, r0, too"),
+        (OWN + 'kind = "lennard-jones"\nepsilon = 1\nsigma = 3\np = 2\n', "takes no p$"),
+        (OWN + "p = 10\n", "potential: kind is missing"),
+        (OWN + 'kind = "morse"\n', "potential.kind: .*'lennard-jones'"),
+        (OWN + 'kind = "lammps"\npair_style = "eam/fs"\n', "needs pair_coeff, r0, too"),
+        (
+            with_lines("system", 'potential = "Au"')
+            + '[potential]\nkind = "lennard-jones"\nepsilon = 1\nsigma = 3\n',
+            "give one or the other",
+        ),
         (SMALL.replace("= 90", "= 3"), "system.n_atoms: .*4"),
         (SMALL.replace("= 90", "= 90.5"), "system.n_atoms: .*integer"),
         (with_lines("sampling", "steps_per_cycle = 101"), "sampling.steps_per_cycle: .*of 2"),
@@ -227,3 +242,27 @@ def test_a_bandwidth_must_be_wide_enough_for_the_grid() -> None:
             "[descriptor]\nbandwidth = 0.1\n",
             where="test",
         )
+
+
+def test_a_potential_of_ones_own_stands_in_the_run_file() -> None:
+    gold = rgl("Au")
+    numbers = f"p = {gold.p}\nq = {gold.q}\nA = {gold.repulsion}\nxi = {gold.hopping}\n"
+    text = OWN + f'kind = "rgl"\n{numbers}r0 = {gold.r0}\n'
+    own = parse_run_file(text, where="own.toml").make_potential()
+    r = np.linspace(2.0, 6.0, 50)
+    assert np.array_equal(own.hopping_at(r)[0], gold.hopping_at(r)[0])
+    assert np.array_equal(own.repulsion_at(r)[0], gold.repulsion_at(r)[0])
+    assert own.name != gold.name
+    # Fe has no RGL set, and needs none.
+    text = OWN.replace('"Au"', '"Fe"') + 'kind = "lennard-jones"\nepsilon = 0.4\nsigma = 2.3\n'
+    assert parse_run_file(text, where="lj.toml").make_potential().species == "Fe"
+
+
+def test_only_a_potential_of_ones_own_changes_the_fingerprint_of_the_seeds() -> None:
+    seeds = STAGES[0]
+    plain = seeds.settings(parse_run_file(SMALL, where="a.toml"))
+    assert set(plain) == {"species", "n_atoms", "potential"}  # as in runs of former versions
+    lj = OWN + 'kind = "lennard-jones"\nepsilon = 1\nsigma = 3\n'
+    one = seeds.settings(parse_run_file(lj, where="b.toml"))
+    other = seeds.settings(parse_run_file(lj.replace("= 3\n", "= 3.1\n"), where="c.toml"))
+    assert one != other != plain

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from nanochart.cli import app
+from nanochart.cli.stages import seconds_of
 from nanochart.errors import NanochartError
 from nanochart.landscape import open_landscape
 from nanochart.progress import silent
 from nanochart.workflow.config import parse_run_file
-from nanochart.workflow.run import open_run
+from nanochart.workflow.run import OutOfTime, open_run
 from nanochart.workflow.stages import STAGES
 
 RUN_FILE = """
@@ -157,3 +160,48 @@ def test_from_a_run_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyP
     chart = open_landscape("tiny")["chart"]
     assert chart.read("cvs").shape == (40, 3)
     assert (chart.read("family") >= 0).all()
+
+
+def test_a_run_out_of_time_stops_at_a_commit_and_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    text = (
+        '[system]\nspecies = "Au"\nn_atoms = 13\n[sampling]\ntemperatures = [300, 400]\n'
+        "steps_per_cycle = 20\nburn_in = 2\ncycles = 8\ncommit_every = 2\n"
+        "[resources]\nworkers = 1\n"
+    )
+    file = parse_run_file(text, where="test")
+    energies = []
+    for name in ("whole", "parts"):
+        with open_run(tmp_path / name, file, text, STAGES) as run:
+            run.do("seeds", silent)
+            if name == "parts":
+                run.deadline = time.monotonic()
+                for rows in (0, 4, 8):  # after the burn-in, and after every commit
+                    with pytest.raises(OutOfTime):
+                        run.do("sample", silent)
+                    assert run.landscape["snapshots"].committed == rows
+                    assert not run.is_finished("sample")
+                run.deadline = time.monotonic() + 1e6
+            run.do("sample", silent)
+            energies.append(run.landscape["snapshots"].read("energy"))
+    assert np.array_equal(*energies)
+
+
+@pytest.mark.parametrize(
+    ("walltime", "seconds"),
+    [("90", 5400), ("1:30", 90), ("2:00:01", 7201), ("1-00:00:00", 86400), ("1-2", 93600)],
+)
+def test_times_are_read_as_slurm_writes_them(walltime: str, seconds: float) -> None:
+    assert seconds_of(walltime) == seconds
+
+
+def test_no_time_ends_before_the_first_stage_with_its_own_status(tmp_path: Path) -> None:
+    (tmp_path / "au.toml").write_text(
+        '[system]\nspecies = "Au"\nn_atoms = 13\n[sampling]\ntemperatures = [300]\ncycles = 10\n'
+    )
+    call = ["sample", str(tmp_path / "au.toml"), "-o", str(tmp_path / "au")]
+    done = CliRunner().invoke(app, [*call, "--walltime", "0:00"])
+    assert done.exit_code == 75
+    assert not (tmp_path / "au" / "landscape" / "seeds").exists()
+    for wrong in ("soon", "1:2:3:4", "-5", ""):
+        with pytest.raises(NanochartError, match="HH:MM:SS"):
+            seconds_of(wrong)

@@ -17,7 +17,7 @@ from nanochart.bias.hills_grid import HillsGrid
 from nanochart.bias.metadynamics import Hills
 from nanochart.bias.variables import Variables
 from nanochart.dynamics.md import Frames, MdSettings, MdState, md
-from nanochart.sampling.rgl import Rgl
+from nanochart.sampling.potentials import Potential
 
 Array = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class BiasedRun:
     """What all blocks of a run share: MD, potential, variables, bias, and an atom's reach (Å)."""
 
     settings: MdSettings
-    potential: Rgl
+    potential: Potential
     variables: Variables
     plan: BiasPlan
     reach: float

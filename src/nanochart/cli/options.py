@@ -34,6 +34,14 @@ SkipBad = Annotated[
     bool,
     typer.Option("--skip-bad", help="leave out and count unusable frames"),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="of a Dask cluster, tcp://host:8786: its workers do the MD and the quenches"),
+]
+Walltime = Annotated[
+    str | None,
+    typer.Option(help="HH:MM:SS this may take: it stops at a commit before, with exit status 75"),
+]
 #: Rows of a table printed at most.
 SHOWN = 40
 Files = Annotated[list[Path], typer.Argument(help="structure files ASE reads, or a run folder")]
@@ -47,6 +55,14 @@ def refuse_options(*given: object) -> None:
 
 def is_run(files: list[Path]) -> bool:
     return len(files) == 1 and (files[0] / "run.toml").is_file()
+
+
+def numbers(text: str) -> list[float]:
+    """Return numbers that stand with commas between."""
+    try:
+        return [float(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        raise NanochartError(f"{text!r}: give numbers with commas between") from None
 
 
 def print_summary(result: dict[str, Any], as_json: bool) -> None:

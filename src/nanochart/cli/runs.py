@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from nanochart import __version__
-from nanochart.cli.options import Json, Output, Redo, RunFileArgument, app, print_summary
+from nanochart.cli.options import (
+    Json,
+    Output,
+    Redo,
+    RunFileArgument,
+    Scheduler,
+    Walltime,
+    app,
+    numbers,
+    print_summary,
+)
 from nanochart.cli.stages import do_stages, opened
 from nanochart.errors import NanochartError
 from nanochart.terminal import print_table, progress_of, say
@@ -20,7 +30,12 @@ PANEL = "A run"
 
 @app.command(rich_help_panel=PANEL)
 def run(
-    run_file: RunFileArgument, output: Output = None, redo: Redo = False, as_json: Json = False
+    run_file: RunFileArgument,
+    output: Output = None,
+    redo: Redo = False,
+    scheduler: Scheduler = None,
+    walltime: Walltime = None,
+    as_json: Json = False,
 ) -> None:
     """Do everything: from a run file to a chart and its report page.
 
@@ -29,18 +44,39 @@ def run(
 
     Example: `nanochart run examples/au90-quick.toml -o au90`
     """
-    do_stages(run_file, output, until="report", redo=redo, as_json=as_json)
+    do_stages(
+        run_file,
+        output,
+        until="report",
+        redo=redo,
+        as_json=as_json,
+        scheduler=scheduler,
+        walltime=walltime,
+    )
 
 
 @app.command(rich_help_panel=PANEL)
 def sample(
-    run_file: RunFileArgument, output: Output = None, redo: Redo = False, as_json: Json = False
+    run_file: RunFileArgument,
+    output: Output = None,
+    redo: Redo = False,
+    scheduler: Scheduler = None,
+    walltime: Walltime = None,
+    as_json: Json = False,
 ) -> None:
     """Only sample: seed clusters and parallel-tempering MD.
 
     Example: `nanochart sample examples/au90-quick.toml -o au90`
     """
-    do_stages(run_file, output, until="sample", redo=redo, as_json=as_json)
+    do_stages(
+        run_file,
+        output,
+        until="sample",
+        redo=redo,
+        as_json=as_json,
+        scheduler=scheduler,
+        walltime=walltime,
+    )
 
 
 @app.command(rich_help_panel=PANEL)
@@ -150,6 +186,38 @@ def explore(
             typer.launch(url)
 
     serve_run(folder, trajectory=trajectory, port=port, ready=ready)
+
+
+@app.command(rich_help_panel=PANEL)
+def statistics(
+    folder: Annotated[Path, typer.Argument(help="run folder; it may be at work")],
+    temperatures: Annotated[
+        str, typer.Option(help="K, with commas between: where MBAR is asked; default: 100 of them")
+    ] = "",
+    rungs: Annotated[
+        int | None, typer.Option(min=2, help="temperatures of the suggested ladder")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="folder to write CSV tables into")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a run's snapshots are worth: shares and errors, melting, round trips, swaps.
+
+    Errors are of a block bootstrap over cycles. MBAR gives the heat capacity and the classes at any
+    temperature of the ladder, and a ladder on which all pairs would accept alike.
+
+    Examples: `nanochart statistics au90`, `nanochart statistics au90 --temperatures 300,420
+    --json`
+    """
+    from nanochart.cli.statistics_tables import print_statistics
+    from nanochart.workflow.statistics import run_statistics
+
+    result = run_statistics(folder, temperatures=numbers(temperatures), rungs=rungs, output=output)
+    if as_json:
+        print(json.dumps(result))
+    else:
+        print_statistics(result)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nanochart.errors import NanochartError
 from nanochart.terminal import progress_of, say
+
+#: Exit status of a run that stopped before its time was over: sysexits' EX_TEMPFAIL, try again.
+OUT_OF_TIME = 75
 
 if TYPE_CHECKING:
     from nanochart.workflow.run import Run
@@ -38,24 +43,41 @@ def do_stages(
     as_json: bool = False,
     again: bool = False,
     show: bool = True,
+    scheduler: str | None = None,
+    walltime: str | None = None,
 ) -> None:
-    """Do the stages of a run up to one of them; ``again`` does the last in any case."""
+    """Do the stages of a run up to one of them; ``again`` does the last in any case.
+
+    ``scheduler`` and ``walltime`` are as on the command line.
+    """
+    begun = time.monotonic()
+    from nanochart.workflow.run import OutOfTime
     from nanochart.workflow.stages import STAGES
+    from nanochart.workflow.statistics import exchange_warning
 
     # A run folder holds a copy of its run file: that one goes on where it lies.
     beside = (run_file.parent / "landscape").is_dir()
     folder = output or (run_file.parent if beside else Path(run_file.stem))
     with opened(run_file, folder, redo=redo) as run:
+        run.scheduler = scheduler
+        run.deadline = begun + seconds_of(walltime) if walltime else None
         for stage in _up_to(STAGES, until):
             if run.is_finished(stage.name) and not (again and stage.name == until):
                 say(f"{stage.name:<9} already done")
                 continue
             try:
+                if run.deadline is not None and time.monotonic() >= run.deadline:
+                    raise OutOfTime
                 with progress_of(stage.name) as progress:
                     record = run.do(stage.name, progress)
             except KeyboardInterrupt:
                 say("nanochart: stopped; the same command goes on from the last commit")
                 raise typer.Exit(130) from None
+            except OutOfTime:
+                say("nanochart: time is nearly over; the same command goes on from this commit")
+                raise typer.Exit(OUT_OF_TIME) from None
+            if stage.name == "sample" and (warning := exchange_warning(run)):
+                say(f"nanochart: {warning}")
             say(f"{stage.name:<9} done in {record.seconds:.1f} s: {stage.does}")
         records = run.records()
         page = run.report_path if until == "report" else run.folder
@@ -66,6 +88,28 @@ def do_stages(
     }
     if show:
         print(json.dumps(result) if as_json else page)
+
+
+def seconds_of(walltime: str) -> float:
+    """Return a time in seconds that is written as Slurm does.
+
+    Minutes, MM:SS, HH:MM:SS, or after a number of days and a hyphen HH, HH:MM or HH:MM:SS.
+    """
+    days, hyphen, clock = walltime.rpartition("-")
+    try:
+        parts = [int(part) for part in clock.split(":")]
+        whole_days = int(days) if hyphen else 0
+    except ValueError:
+        parts, whole_days = [], 0
+    if not 1 <= len(parts) <= 3 or min(*parts, 0) < 0:
+        raise NanochartError(
+            f"--walltime {walltime!r}: give minutes, MM:SS, HH:MM:SS or D-HH:MM:SS"
+        )
+    if hyphen or len(parts) == 3:
+        hours, minutes, seconds = [*parts, 0, 0][:3]
+    else:
+        hours, (minutes, seconds) = 0, [*parts, 0][:2]
+    return ((whole_days * 24 + hours) * 60 + minutes) * 60.0 + seconds
 
 
 def _up_to(stages: tuple[Any, ...], until: str) -> Iterator[Any]:

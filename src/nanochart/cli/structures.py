@@ -12,8 +12,10 @@ from nanochart.cli.options import (
     SHOWN,
     Files,
     Json,
+    Scheduler,
     SkipBad,
     Species,
+    Walltime,
     app,
     is_run,
     print_summary,
@@ -21,6 +23,7 @@ from nanochart.cli.options import (
     tell_skipped,
 )
 from nanochart.cli.stages import do_stages
+from nanochart.errors import NanochartError
 from nanochart.terminal import print_table, progress_of
 
 #: Where `nanochart --help` lists these verbs.
@@ -38,6 +41,8 @@ def quench(
         float, typer.Option(min=1e-9, help="largest force component, eV/Å")
     ] = 1e-3,
     workers: Annotated[int, typer.Option(min=0, help="processes; 0: all cores")] = 0,
+    scheduler: Scheduler = None,
+    walltime: Walltime = None,
     species: Species = None,
     skip_bad: SkipBad = False,
     as_json: Json = False,
@@ -48,8 +53,17 @@ def quench(
     """
     if is_run(files):
         refuse_options(potential, species, skip_bad, force_tolerance != 1e-3)
-        do_stages(files[0] / "run.toml", files[0], until="quench", as_json=as_json)
+        do_stages(
+            files[0] / "run.toml",
+            files[0],
+            until="quench",
+            as_json=as_json,
+            scheduler=scheduler,
+            walltime=walltime,
+        )
         return
+    if walltime is not None:
+        raise NanochartError("--walltime is for run folders: files are quenched in one go")
     from nanochart.workflow.single import quench_files
 
     with progress_of("quench") as progress:
@@ -59,11 +73,64 @@ def quench(
             potential=potential,
             force_tolerance=force_tolerance,
             n_workers=workers,
+            scheduler=scheduler,
             species=species,
             skip_bad=skip_bad,
             progress=progress,
         )
     print_summary(result, as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def seeds(
+    species: Annotated[str, typer.Argument(help="chemical symbol")],
+    n_atoms: Annotated[int, typer.Argument(min=4, help="atoms of the cluster")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="folder; by default Au147-seeds")
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(min=1, help="hops of every walk; raise it later and they go on")
+    ] = 1000,
+    walks: Annotated[int, typer.Option(min=1, help="walks from every motif")] = 1,
+    temperature: Annotated[float, typer.Option(help="of the Metropolis rule, K")] = 1500.0,
+    seed: Annotated[int, typer.Option(min=0, help="of everything random")] = 0,
+    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="processes; 0: all cores")] = 0,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+) -> None:
+    """Search low minima by basin hopping from every motif: the lowest of each class.
+
+    Killed or stopped, the same command goes on from the last round, to the same bits whatever the
+    number of workers.
+
+    Example: `nanochart seeds Au 147 --steps 2000`
+    """
+    from nanochart.sampling.basin_hopping import HoppingSettings
+    from nanochart.workflow.minima import find_minima
+
+    with progress_of("seeds") as progress:
+        result = find_minima(
+            species,
+            n_atoms,
+            output or Path(f"{species}{n_atoms}-seeds"),
+            potential=potential,
+            n_steps=steps,
+            n_walks=walks,
+            settings=HoppingSettings(temperature=temperature, seed=seed),
+            n_workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+        )
+    if as_json:
+        print(json.dumps(result))
+        return
+    rows = [
+        (one["class"], f"{one['energy']:.4f}", f"{one['above_lowest']:.4f}", one["from"])
+        for one in result["minima"]
+    ]
+    title = f"{result['system']}, {result['walks']} walks of {result['steps']:,} hops"
+    print_table(title, ("class", "energy / eV", "above the lowest", "from"), rows)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import ExternalForce, engine_for
-from nanochart.sampling.rgl import Rgl
+from nanochart.sampling.potentials import Potential
 
 Array = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ class Frames:
     temperatures: Array
 
 
-def initial_state(start: Array, settings: MdSettings, potential: Rgl) -> MdState:
+def initial_state(start: Array, settings: MdSettings, potential: Potential) -> MdState:
     """Return a cluster (n_atoms, 3) Å with Maxwell velocities.
 
     A minimum shares them out: after some damping times (or at constant energy, in a vibration)
@@ -123,7 +123,7 @@ def initial_state(start: Array, settings: MdSettings, potential: Rgl) -> MdState
 def md(
     state: MdState,
     settings: MdSettings,
-    potential: Rgl,
+    potential: Potential,
     *,
     n_frames: int,
     external: ExternalForce | None = None,

@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
-from nanochart.sampling.rgl import Rgl, setfl_table
+from nanochart.sampling.potentials import PairStyle, Potential
+from nanochart.sampling.rgl import setfl_table
 
 Array = NDArray[np.float64]
 
@@ -124,14 +125,11 @@ class Engine:
     Parameters
     ----------
     potential
-        The RGL set; gives element, mass and cut-off.
+        An RGL set, or a LAMMPS pair style; gives element and mass.
     n_atoms
         Number of atoms of every cluster this engine will see.
     timestep
         fs.
-    pair
-        LAMMPS' commands for other forces than the RGL set's, in metal units and with one type:
-        ``pair_style``, ``pair_coeff``. The set then only gives element, mass and size.
 
     Raises
     ------
@@ -139,19 +137,12 @@ class Engine:
         LAMMPS is missing or refuses the set-up.
     """
 
-    def __init__(
-        self,
-        potential: Rgl,
-        n_atoms: int,
-        *,
-        timestep: float = 5.0,
-        pair: Sequence[str] | None = None,
-    ) -> None:
+    def __init__(self, potential: Potential, n_atoms: int, *, timestep: float = 5.0) -> None:
         self.potential = potential
-        self._pair = pair
         self.n_atoms = n_atoms
         self.mass = float(atomic_masses[atomic_numbers[potential.species]])
         self._timestep = timestep
+        self._wall = potential.wall if isinstance(potential, PairStyle) else None
         self._half_box = 0.0
         self._start()
 
@@ -159,19 +150,46 @@ class Engine:
         """Make the LAMMPS instance: at first, and anew after it has lost an atom."""
         arguments = ["-screen", "none", "-log", "none", "-nocite"]
         self._lammps = _load_lammps().lammps(cmdargs=arguments)
-        number = atomic_numbers[self.potential.species]
         with tempfile.TemporaryDirectory() as folder:
-            table = Path(folder) / "rgl.eam.alloy"
-            table.write_text(setfl_table(self.potential, mass=self.mass, atomic_number=number))
-            self._set_up(table, self._timestep)
+            try:
+                self._set_up(self._interaction(Path(folder)), self._timestep)
+            except NanochartError:
+                raise
+            except Exception as error:
+                raise NanochartError(
+                    f"LAMMPS refuses the potential {self.potential.name!r} "
+                    f"({_first_line(error)}); a file it names must lie where nanochart runs"
+                ) from None
+
+    def _interaction(self, folder: Path) -> list[str]:
+        """Return the commands that make the potential; what they read is written into a folder."""
+        potential = self.potential
+        if isinstance(potential, PairStyle):
+            written = {}
+            for name, text in potential.files:
+                (folder / name).write_text(text, encoding="utf-8")
+                written[name] = str(folder / name)
+            lines = (" ".join(written.get(w, w) for w in x.split()) for x in potential.pair_coeff)
+            wall = [] if potential.wall is None else _wall(potential.wall)
+            return [
+                f"pair_style {potential.pair_style}",
+                *(f"pair_coeff {line}" for line in lines),
+                *wall,
+            ]
+        number = atomic_numbers[potential.species]
+        table = folder / "rgl.eam.alloy"
+        table.write_text(setfl_table(potential, mass=self.mass, atomic_number=number))
+        return ["pair_style eam/alloy", f"pair_coeff * * {table} {potential.species}"]
 
     def _restart(self) -> None:
         self._lammps.close()
         self._start()
 
-    def _set_up(self, table: Path, timestep: float) -> None:
+    def _set_up(self, interaction: list[str], timestep: float) -> None:
         # A cluster of n atoms has a radius near r0·n^(1/3); twice that takes in flat or long ones.
         self._half_box = 2.0 * self.potential.r0 * self.n_atoms ** (1 / 3) + _VACUUM
+        if self._wall is not None:
+            self._half_box = max(self._half_box, self._wall + 2.0 * _VACUUM)
         box = self._half_box
         self._commands(
             "units metal",
@@ -188,10 +206,9 @@ class Engine:
         self._lammps.create_atoms(
             self.n_atoms, list(range(1, self.n_atoms + 1)), [1] * self.n_atoms, start.tolist()
         )
-        rgl_pair = ("pair_style eam/alloy", f"pair_coeff * * {table} {self.potential.species}")
         self._commands(
             f"mass 1 {self.mass}",
-            *(self._pair or rgl_pair),
+            *interaction,
             f"neighbor {_SKIN} {build}",
             "neigh_modify every 1 delay 0 check yes",
             f"timestep {timestep * 1e-3}",
@@ -217,6 +234,10 @@ class Engine:
     def _read(self, name: str) -> Array:
         return np.array(self._lammps.numpy.extract_atom(name)[: self.n_atoms])
 
+    def _placed(self, positions: Array) -> Array:
+        """Return positions with their centroid at the origin, or within the wall as they are."""
+        return positions if self._wall is not None else positions - positions.mean(axis=0)
+
     def energy_and_forces(self, positions: Array) -> tuple[float, Array]:
         """Return the energy (eV) and forces (n_atoms, 3) eV/Å of a cluster (n_atoms, 3) Å.
 
@@ -225,7 +246,7 @@ class Engine:
         NanochartError
             An atom is outside the box, or nowhere: no cluster.
         """
-        self._load(positions - positions.mean(axis=0))
+        self._load(self._placed(positions))
         try:
             self._commands("run 0 post no")
         except Exception as error:
@@ -263,8 +284,9 @@ class Engine:
         Returns
         -------
         positions, velocities : ndarray, shape (n_atoms, 3)
-            Positions have their centroid at the origin. Rotation and drift are left alone: all
-            3N momenta are thermostatted, and taking any out would break stationarity.
+            Positions have their centroid at the origin, unless there is a wall: it stands where it
+            stands. Rotation and drift are left alone: all 3N momenta are thermostatted, and taking
+            any out would break stationarity.
         energy : float
             Potential energy at the end, eV.
 
@@ -276,8 +298,7 @@ class Engine:
         with self._dynamics(positions, velocities, temperature, damping, seed):
             self._commands(f"run {n_steps} post no")
             energy = float(self._lammps.get_thermo("pe"))
-        moved = self._read("x")
-        return moved - moved.mean(axis=0), self._read("v"), energy
+        return self._placed(self._read("x")), self._read("v"), energy
 
     def trajectory(
         self,
@@ -339,7 +360,7 @@ class Engine:
         added: _AddedForce | None = None,
     ) -> Iterator[None]:
         """Give LAMMPS a cluster, an integrator and perhaps a bath, and take all away after."""
-        self._load(positions - positions.mean(axis=0), velocities)
+        self._load(self._placed(positions), velocities)
         self._commands("reset_timestep 0", "fix move all nve")
         if added is not None:
             every = added.stride
@@ -413,11 +434,24 @@ class Engine:
         self._lammps.close()
 
 
+def _wall(radius: float) -> list[str]:
+    """Return the commands of a soft spherical wall: 1 eV/Å² of penetration squared.
+
+    LAMMPS wants every atom inside the region, so that lies a distance further out, and the force
+    begins where it is wanted.
+    """
+    return [
+        f"region hold sphere 0 0 0 {radius + _VACUUM}",
+        f"fix wall all wall/region hold harmonic 1.0 0.0 {_VACUUM}",
+        "fix_modify wall energy yes",
+    ]
+
+
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 @functools.lru_cache(maxsize=4)
-def engine_for(potential: Rgl, n_atoms: int, timestep: float = 5.0) -> Engine:
+def engine_for(potential: Potential, n_atoms: int, timestep: float = 5.0) -> Engine:
     """Return this process's engine for a system; made once, then reused."""
     return Engine(potential, n_atoms, timestep=timestep)

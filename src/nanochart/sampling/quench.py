@@ -19,7 +19,8 @@ from nanochart.parallel import InProcess, map_ordered
 from nanochart.positions import Structures, as_positions
 from nanochart.progress import Progress, silent
 from nanochart.sampling.lammps import engine_for
-from nanochart.sampling.rgl import Rgl, rgl
+from nanochart.sampling.potentials import Potential
+from nanochart.sampling.rgl import rgl
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class Minima:
 def quench(
     structures: Structures,
     *,
-    potential: str | Rgl | None = None,
+    potential: str | Potential | None = None,
     species: str | None = None,
     settings: QuenchSettings | None = None,
     executor: Executor | None = None,
@@ -67,7 +68,7 @@ def quench(
     structures
         Positions (n_structures, n_atoms, 3) in Å, ``ase.Atoms`` or a list of them.
     potential
-        An RGL set or its name; by default the element's own.
+        A potential, or the name of an RGL set; by default the element's own.
     species
         Chemical symbol, for bare arrays without ``potential``.
     settings
@@ -101,7 +102,7 @@ def quench(
 
 def quench_batches(
     batches: Iterable[Array],
-    potential: Rgl,
+    potential: Potential,
     settings: QuenchSettings,
     executor: Executor | None = None,
     *,
@@ -125,7 +126,7 @@ def joined(parts: list[Minima]) -> Minima:
     )
 
 
-def _quench_batch(task: tuple[Array, Rgl, QuenchSettings]) -> Minima:
+def _quench_batch(task: tuple[Array, Potential, QuenchSettings]) -> Minima:
     positions, potential, settings = task
     engine = engine_for(potential, positions.shape[1])
     found = [

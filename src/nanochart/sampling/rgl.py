@@ -48,6 +48,8 @@ class Rgl:
         Nearest-neighbour distance, Å.
     source
         Where the numbers come from.
+    reach
+        Where the polynomials take over and where they end, in r0: second and third neighbours.
     """
 
     name: str
@@ -58,16 +60,17 @@ class Rgl:
     hopping: float
     r0: float
     source: str
+    reach: tuple[float, float] = (float(np.sqrt(2.0)), float(np.sqrt(3.0)))
 
     @property
     def switch(self) -> float:
-        """Distance (Å) at which the polynomials take over: second neighbours."""
-        return float(np.sqrt(2.0) * self.r0)
+        """Distance (Å) at which the polynomials take over."""
+        return self.reach[0] * self.r0
 
     @property
     def cutoff(self) -> float:
-        """Distance (Å) from which atoms do not interact: third neighbours."""
-        return float(np.sqrt(3.0) * self.r0)
+        """Distance (Å) from which atoms do not interact."""
+        return self.reach[1] * self.r0
 
     @cached_property
     def tails(self) -> tuple[Array, Array]:
@@ -112,6 +115,9 @@ _SETS = (
     Rgl("Au", "Au", 10.53, 4.30, 0.2197, 1.855, 2.878, f"{_BALETTO}, second-hand"),
     Rgl("Ag", "Ag", 10.85, 3.18, 0.1031, 1.1895, 2.89, _BALETTO),
     Rgl("Cu", "Cu", 10.55, 2.43, 0.0894, 1.2799, 2.56, _BALETTO),
+    Rgl("Pt", "Pt", 10.71, 3.845, 0.27442825, 2.62094617, 2.77, "LoDiS, Pt_Pt.pot"),
+    Rgl("Pd", "Pd", 11.0, 3.794, 0.17149304, 1.70187321, 2.75064538, "LoDiS, Ag_Pd.pot"),
+    Rgl("Ni", "Ni", 11.34, 2.27, 0.0958, 1.5624, 2.49, "LoDiS, Ni_Ni.pot"),
     Rgl("Au-LoDiS", "Au", 10.139, 4.033, 0.2096, 1.8153, 2.885, "LoDiS, Au_Au.pot"),
     Rgl("Au-Cleri-Rosato", "Au", 10.229, 4.036, 0.2061, 1.790, 2.884, "PRB 48, 22 (1993)"),
 )

@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
-from nanochart.sampling.lammps import BOLTZMANN, engine_for
-from nanochart.sampling.rgl import Rgl
+from nanochart.sampling.lammps import BOLTZMANN, Engine, engine_for
+from nanochart.sampling.potentials import Potential
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+#: Steps without a bath that tell whether the time step is sound.
+_TRIAL_STEPS = 500
 
 # What a random number is for, so that no two uses share a stream.
 _VELOCITIES, _MOTION, _SWAPS = range(3)
@@ -115,7 +118,7 @@ class Snapshots:
 class _Segment:
     """A task for a worker: one replica through one cycle."""
 
-    potential: Rgl
+    potential: Potential
     timestep: float
     damping: float
     n_steps: int
@@ -125,7 +128,9 @@ class _Segment:
     seeds: tuple[int, int]
 
 
-def initial_replicas(starts: Sequence[Array], settings: PtmdSettings, potential: Rgl) -> Replicas:
+def initial_replicas(
+    starts: Sequence[Array], settings: PtmdSettings, potential: Potential
+) -> Replicas:
     """Return the replicas of a new run, with Maxwell velocities.
 
     Parameters
@@ -161,7 +166,7 @@ def initial_replicas(starts: Sequence[Array], settings: PtmdSettings, potential:
 def ptmd(
     replicas: Replicas,
     settings: PtmdSettings,
-    potential: Rgl,
+    potential: Potential,
     *,
     n_cycles: int,
     executor: Executor | None = None,
@@ -237,7 +242,9 @@ def swapped(replicas: Replicas, settings: PtmdSettings) -> Replicas:
     )
 
 
-def _segment(replicas: Replicas, index: int, settings: PtmdSettings, potential: Rgl) -> _Segment:
+def _segment(
+    replicas: Replicas, index: int, settings: PtmdSettings, potential: Potential
+) -> _Segment:
     first, second = _rng(settings.seed, _MOTION, replicas.cycle, index).integers(
         1, 900_000_000, size=2
     )
@@ -259,17 +266,67 @@ def _advance(task: _Segment) -> tuple[Array, Array, Array, float, float]:
     positions, velocities = task.positions, task.velocities
     halves = []
     for seed in task.seeds:
-        positions, velocities, energy = engine.advance(
-            positions,
-            velocities,
-            temperature=task.temperature,
-            n_steps=task.n_steps // 2,
-            damping=task.damping,
-            seed=seed,
-        )
+        try:
+            positions, velocities, energy = engine.advance(
+                positions,
+                velocities,
+                temperature=task.temperature,
+                n_steps=task.n_steps // 2,
+                damping=task.damping,
+                seed=seed,
+            )
+        except NanochartError as error:
+            raise NanochartError(f"{error}; {_cause(engine, task)}") from None
+        kelvin = engine.kinetic_temperature(velocities)
+        if not kelvin < _hottest(task):
+            raise NanochartError(
+                f"MD of {len(positions)} {task.potential.species} atoms in a bath of "
+                f"{task.temperature:g} K is at {kelvin:.3g} K: {_cause(engine, task)}"
+            )
         halves.append((positions, energy))
     (halfway, half_energy), (end, energy) = halves
     return halfway, end, velocities, half_energy, energy
+
+
+def _hottest(task: _Segment) -> float:
+    """Return the kinetic temperature (K) that a sound trajectory never has.
+
+    That of 3N momenta fluctuates by T·√(2/3N); ten of these, and twice T for anything unforeseen.
+    """
+    return task.temperature * (2.0 + 10.0 * np.sqrt(2.0 / (3 * len(task.positions))))
+
+
+def _cause(engine: Engine, task: _Segment) -> str:
+    """Return why a segment failed: at constant energy, a sound time step keeps the energy.
+
+    The segment's first steps are done again without a bath. An energy off by half of the kinetic
+    energy means a time step that is too long.
+    """
+    per_kelvin = 1.5 * len(task.positions) * BOLTZMANN
+    try:
+        before = engine.energy_and_forces(task.positions)[0]
+        before += per_kelvin * engine.kinetic_temperature(task.velocities)
+        _, velocities, energy = engine.advance(
+            task.positions,
+            task.velocities,
+            temperature=task.temperature,
+            n_steps=min(task.n_steps, _TRIAL_STEPS),
+            damping=None,
+            seed=1,
+        )
+        drift = energy + per_kelvin * engine.kinetic_temperature(velocities) - before
+    except NanochartError:
+        drift = float("nan")
+    if not abs(drift) < 0.5 * per_kelvin * task.temperature:
+        told = f" by {drift:.2g} eV" if np.isfinite(drift) else " without end"
+        return (
+            f"without a bath the energy drifts{told}, so the time step of {task.timestep:g} fs is "
+            "too long: halve it"
+        )
+    return (
+        "without a bath the energy is kept, so the time step is not at fault: an atom evaporated. "
+        "Lower the highest temperature, or hold the cluster by a wall"
+    )
 
 
 def _rng(*key: int) -> np.random.Generator:

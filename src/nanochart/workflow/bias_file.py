@@ -19,7 +19,7 @@ from nanochart.bias.restraints import Restraint, Wall
 from nanochart.bias.variables import Line
 from nanochart.chart.chart import Chart
 from nanochart.errors import NanochartError
-from nanochart.sampling.rgl import Rgl
+from nanochart.sampling.potentials import Potential
 from nanochart.workflow.config import Count, Positive, Section
 
 PAGE = "docs/bias.md"
@@ -125,7 +125,7 @@ def point_on(chart: Chart, point: Point) -> tuple[float, ...]:
 def plan_of(
     file: BiasFile,
     chart: Chart,
-    potential: Rgl,
+    potential: Potential,
     *,
     temperature: float,
     timestep: float,
@@ -203,7 +203,7 @@ def _steps(time: float, timestep: float, what: str) -> int:
 class _Defaults:
     """What is not given, from the chart and the potential."""
 
-    def __init__(self, chart: Chart, potential: Rgl, line: Line | None) -> None:
+    def __init__(self, chart: Chart, potential: Potential, line: Line | None) -> None:
         self._chart, self._line = chart, line
         self._bandwidth = 1.0 if chart.families is None else chart.families.bandwidth
         #: Gyration radius of a sphere of bulk density (fcc: a volume of r0³/√2 an atom), Å.
@@ -279,7 +279,7 @@ class _Defaults:
         return names.index(name)
 
 
-def sphere_radius(potential: Rgl, n_atoms: int) -> float:
+def sphere_radius(potential: Potential, n_atoms: int) -> float:
     """Return the radius (Å) of a sphere of so many atoms at bulk density."""
     return float(potential.r0 * (3 * n_atoms / (4 * math.pi * math.sqrt(2))) ** (1 / 3))
 

@@ -10,13 +10,17 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nanochart.descriptor.rdf import PAPER_GRID
 from nanochart.errors import NanochartError
+
+if TYPE_CHECKING:
+    from nanochart.sampling.potentials import Potential
 
 #: What the network's convolutions need (chart.autoencoder, which would import torch).
 FEWEST_BINS = 78
@@ -38,19 +42,96 @@ class System(Section):
 
     species: str = Field(description="chemical symbol")
     n_atoms: Annotated[int, Field(ge=4)] = Field(description="atoms of the cluster")
-    potential: str = Field(default="", description="RGL parameter set; by default the element's")
+    potential: str = Field(
+        default="", description="RGL parameter set; by default the element's, or [potential]"
+    )
 
-    @model_validator(mode="after")
-    def _potential_of_the_element(self) -> System:
-        from nanochart.sampling.rgl import rgl
 
-        try:
-            found = rgl(self.potential or self.species)
-        except NanochartError as error:
-            raise ValueError(str(error)) from None
-        if found.species != self.species:
-            raise ValueError(f"potential {found.name!r} is for {found.species}, not {self.species}")
-        return self
+class PotentialSection(Section):
+    """A potential of your own, in place of a built-in RGL set.
+
+    `rgl` takes `p`, `q`, `A`, `xi`, `r0` (and `reach`); `lennard-jones` takes `epsilon` and
+    `sigma`; `lammps` takes `pair_style`, `pair_coeff` and `r0`.
+    """
+
+    kind: Literal["", "rgl", "lennard-jones", "lammps"] = Field(
+        default="", description="'rgl', 'lennard-jones' or 'lammps'; empty: a built-in set"
+    )
+    p: Positive | None = Field(default=None, description="decay of the repulsion")
+    q: Positive | None = Field(default=None, description="decay of the hopping")
+    A: Positive | None = Field(default=None, description="repulsion, eV")
+    xi: Positive | None = Field(default=None, description="hopping, eV")
+    r0: Positive | None = Field(default=None, description="nearest-neighbour distance, Å")
+    reach: tuple[Positive, Positive] | None = Field(
+        default=None,
+        description="where the smooth end of an RGL potential begins and ends, in r0; by default "
+        "second and third neighbours, √2 and √3",
+    )
+    epsilon: Positive | None = Field(default=None, description="Lennard-Jones well, eV")
+    sigma: Positive | None = Field(default=None, description="Lennard-Jones σ, Å")
+    pair_style: str = Field(default="", description="arguments of LAMMPS' pair_style")
+    pair_coeff: list[str] = Field(
+        default=[],
+        description="arguments of each pair_coeff; files as absolute paths, or as seen from where "
+        "nanochart runs",
+    )
+    wall: Positive | None = Field(
+        default=None,
+        description="radius of a soft sphere that holds the cluster, Å; of the last two kinds",
+    )
+
+    def of(self, species: str) -> Potential:
+        """Return the potential this section describes.
+
+        Raises
+        ------
+        NanochartError
+            A key is missing or belongs to another kind.
+        """
+        from nanochart.sampling.potentials import lammps_potential, lennard_jones
+        from nanochart.sampling.rgl import Rgl
+
+        self._refuse_others()
+        if self.kind == "rgl":
+            given = {"p": self.p, "q": self.q, "repulsion": self.A, "hopping": self.xi}
+            numbers = {name: float(value or 0.0) for name, value in given.items()}
+            name = f"{species} RGL p={self.p:g} q={self.q:g} A={self.A:g} xi={self.xi:g} "
+            potential = Rgl(
+                f"{name}r0={self.r0:g}", species, r0=float(self.r0 or 0.0), source="the run file",
+                **numbers,
+            )  # fmt: skip
+            return potential if self.reach is None else replace(potential, reach=self.reach)
+        if self.kind == "lennard-jones":
+            return lennard_jones(
+                species,
+                epsilon=float(self.epsilon or 0.0),
+                sigma=float(self.sigma or 0.0),
+                wall=self.wall,
+            )
+        return lammps_potential(
+            species, self.pair_style, self.pair_coeff, r0=float(self.r0 or 0.0), wall=self.wall
+        )
+
+    def _refuse_others(self) -> None:
+        """Raise where a key is missing, or given for another kind."""
+        if not self.kind:
+            raise NanochartError(f"kind is missing: one of {', '.join(_KEYS)}")
+        needed, allowed = _KEYS[self.kind]
+        given = {name for name in self.model_fields_set if name != "kind"}
+        if missing := [name for name in needed if name not in given]:
+            raise NanochartError(f"kind {self.kind!r} needs {', '.join(missing)}, too")
+        if more := sorted(given - {*needed, *allowed}):
+            raise NanochartError(f"kind {self.kind!r} takes no {', '.join(more)}")
+        if self.reach is not None and not 1.0 < self.reach[0] < self.reach[1]:
+            raise NanochartError("reach must be two increasing numbers beyond 1, in r0")
+
+
+#: What each kind of potential needs, and what it takes besides.
+_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "rgl": (("p", "q", "A", "xi", "r0"), ("reach",)),
+    "lennard-jones": (("epsilon", "sigma"), ("wall",)),
+    "lammps": (("pair_style", "pair_coeff", "r0"), ("wall",)),
+}
 
 
 class Sampling(Section):
@@ -203,6 +284,7 @@ class RunFile(Section):
     """A whole run file."""
 
     system: System
+    potential: PotentialSection = PotentialSection()
     sampling: Sampling
     quench: Quench = Quench()
     structure: Structure = Structure()
@@ -210,6 +292,31 @@ class RunFile(Section):
     training: TrainingSection = TrainingSection()
     families: FamiliesSection = FamiliesSection()
     resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _potential_of_the_element(self) -> RunFile:
+        own = bool(self.potential.model_fields_set)
+        section = "potential" if own else "system"
+        try:
+            if own and self.system.potential:
+                raise NanochartError("[system] potential names a set: give one or the other")
+            found = self.make_potential()
+        except NanochartError as error:
+            raise ValueError(f"{section}: {error}") from None
+        if found.species != self.system.species:
+            raise ValueError(
+                f"system: potential {found.name!r} is for {found.species}, not "
+                f"{self.system.species}"
+            )
+        return self
+
+    def make_potential(self) -> Potential:
+        """Return what moves the atoms."""
+        from nanochart.sampling.rgl import rgl
+
+        if self.potential.model_fields_set:
+            return self.potential.of(self.system.species)
+        return rgl(self.system.potential or self.system.species)
 
     @property
     def name(self) -> str:
@@ -297,4 +404,4 @@ def _first_problem(error: ValidationError, page: str) -> str:
         return f"the key {key!r} is missing"
     message = problem["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{key}: {message}{more}"
+    return f"{key}: {message}{more}" if key else f"{message}{more}"

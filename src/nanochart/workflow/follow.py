@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.positions import whole
+from nanochart.sampling.potentials import Potential, lammps_potential
 from nanochart.sampling.rgl import rgl
 from nanochart.workflow.placing import PlacedTable, placer
 
@@ -58,9 +59,8 @@ class Follower:
         if every < 1:
             raise NanochartError(f"every: {every} steps must be at least 1")
         self._unit = _TIME[units]
-        self._placer, _ = placer(
-            Path(chart), _potential(Path(chart), potential), lmp.get_natoms(), pair=pair
-        )
+        quenches = _potential(Path(chart), potential, pair)
+        self._placer, _ = placer(Path(chart), quenches, lmp.get_natoms())
         now = int(lmp.extract_global("ntimestep"))
         self._table = _opened(self._output, self._placer.header, now)
         self._last = now - 1 if self._table.rows == 0 else _step_of(self._table.last)
@@ -156,14 +156,23 @@ def follow_lammps(
     return Follower(lmp, chart, output, every=every, pair=pair, potential=potential, name=name)
 
 
-def _potential(chart_path: Path, given: str | None) -> Any:
-    """Return the RGL set to quench with: the chart's own, unless another is given."""
+def _potential(chart_path: Path, given: str | None, pair: Sequence[str] | None) -> Potential:
+    """Return what to quench with: the chart's own RGL set, unless another or commands are given."""
     from nanochart.chart.chart import load_chart
 
     if given is not None:
-        return rgl(given)
-    chart = load_chart(chart_path / "chart.safetensors" if chart_path.is_dir() else chart_path)
-    return rgl(chart.provenance.get("potential") or chart.species)
+        found = rgl(given)
+    else:
+        chart = load_chart(chart_path / "chart.safetensors" if chart_path.is_dir() else chart_path)
+        found = rgl(chart.provenance.get("potential") or chart.species)
+    if pair is None:
+        return found
+    words = [line.split(maxsplit=1) for line in pair]
+    styles = [one[1] for one in words if one[0] == "pair_style" and len(one) == 2]
+    coefficients = [one[1] for one in words if one[0] == "pair_coeff" and len(one) == 2]
+    if len(styles) != 1 or len(styles) + len(coefficients) != len(words):
+        raise NanochartError("pair: give LAMMPS' commands, one pair_style and its pair_coeff")
+    return lammps_potential(found.species, styles[0], coefficients, r0=found.r0)
 
 
 def _opened(path: Path, header: Sequence[str], now: int) -> PlacedTable:

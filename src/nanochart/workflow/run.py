@@ -13,7 +13,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 from nanochart.errors import NanochartError
 from nanochart.files import write_text
 from nanochart.landscape import Group, Landscape, create_landscape
+from nanochart.parallel import workers
 from nanochart.progress import Progress
 from nanochart.workflow.config import RunFile
 from nanochart.workflow.provenance import versions
@@ -66,10 +68,21 @@ class StageRecord:
     finished: str
 
 
+class OutOfTime(Exception):
+    """The time a run may take is nearly over, and everything done is committed."""
+
+
 class Run:
-    """A run folder under one run file; :func:`open_run` makes it, and locks the folder."""
+    """A run folder under one run file; :func:`open_run` makes it, and locks the folder.
+
+    Where the work is done, and how long it may take, change no result: ``scheduler`` is the address
+    of a Dask scheduler or None, ``deadline`` a time of ``time.monotonic`` or None.
+    """
 
     def __init__(self, folder: Path, file: RunFile, text: str, stages: tuple[Stage, ...]) -> None:
+        self.scheduler: str | None = None
+        self.deadline: float | None = None
+        self._last_commit: float | None = None
         self.folder = folder
         self.file = file
         self.text = text
@@ -187,6 +200,25 @@ class Run:
     def chunk(self) -> int:
         """Rows written at a time by the stages that go through the snapshots."""
         return self.file.sampling.commit_every * len(self.file.sampling.temperatures)
+
+    def workers(self) -> AbstractContextManager[Executor]:
+        """Give what does the heavy work: processes of this machine, or a Dask cluster."""
+        self._last_commit = None
+        return workers(self.file.resources.workers, scheduler=self.scheduler)
+
+    def committed(self) -> None:
+        """Say that everything so far is committed; stop here if the next commit would be too late.
+
+        Raises
+        ------
+        OutOfTime
+            Twice the time between the last two commits is more than what is left.
+        """
+        now = time.monotonic()
+        lasts = 0.0 if self._last_commit is None else now - self._last_commit
+        self._last_commit = now
+        if self.deadline is not None and now + 2.0 * lasts >= self.deadline:
+            raise OutOfTime
 
     def do(self, name: str, progress: Progress) -> StageRecord:
         """Do one stage, or what is left of it, and record it as finished.

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.landscape import Group
-from nanochart.parallel import workers
 from nanochart.progress import Progress
 from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import QuenchSettings, quench_batches
-from nanochart.sampling.rgl import Rgl, rgl
 from nanochart.sampling.seeds import MOTIFS, seed_clusters
 from nanochart.sampling.tempering import PtmdSettings, Replicas, Snapshots, initial_replicas, ptmd
 from nanochart.workflow.config import RunFile
@@ -32,8 +31,8 @@ _QUENCHED = {
 _QUENCH_BATCH = 12  # structures a task: short enough that no worker waits long for the last one
 
 
-def potential_of(file: RunFile) -> Rgl:
-    return rgl(file.system.potential or file.system.species)
+def potential_of(file: RunFile) -> Potential:
+    return file.make_potential()
 
 
 def seed(run: Run, progress: Progress) -> None:
@@ -80,7 +79,7 @@ def sample(run: Run, progress: Progress) -> None:
     replicas = _replicas_so_far(run, group, settings, potential)
     total = sampling.burn_in + sampling.cycles
     progress(replicas.cycle, total)
-    with workers(run.file.resources.workers) as executor:
+    with run.workers() as executor:
         # The burn-in moves the replicas and keeps nothing.
         for state, _ in ptmd(
             replicas, settings, potential, n_cycles=sampling.burn_in, executor=executor
@@ -88,6 +87,7 @@ def sample(run: Run, progress: Progress) -> None:
             replicas = state
             if replicas.cycle % sampling.commit_every == 0 or replicas.cycle == sampling.burn_in:
                 _commit_snapshots(group, [], replicas, settings, 0)
+                run.committed()
             progress(replicas.cycle, total, energy=float(replicas.energies.min()))
         if replicas.cycle == sampling.burn_in:
             replicas = _with_counters_reset(replicas)
@@ -101,10 +101,14 @@ def sample(run: Run, progress: Progress) -> None:
                 kept = replicas.cycle - sampling.burn_in
                 _commit_snapshots(group, block, replicas, settings, kept)
                 block = []
+                if replicas.cycle < total:
+                    run.committed()
             progress(replicas.cycle, total, energy=float(replicas.energies.min()))
 
 
-def _replicas_so_far(run: Run, group: Group, settings: PtmdSettings, potential: Rgl) -> Replicas:
+def _replicas_so_far(
+    run: Run, group: Group, settings: PtmdSettings, potential: Potential
+) -> Replicas:
     state = group.attributes.get("state")
     if state is not None:
         return Replicas.from_arrays(group.load_state(int(state)))
@@ -153,7 +157,7 @@ def quench(run: Run, progress: Progress) -> None:
     settings = QuenchSettings(**run.file.quench.model_dump())
     failed = int((group.read("converged") == 0).sum())
     progress(group.committed, run.n_snapshots, failed=failed)
-    with workers(run.file.resources.workers) as executor:
+    with run.workers() as executor:
         for start, stop in blocks(group.committed, run.n_snapshots, run.chunk):
             positions = snapshots.read("positions", start, stop).astype(np.float64)
             columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _QUENCHED}
@@ -165,6 +169,8 @@ def quench(run: Run, progress: Progress) -> None:
             group.write(start, **{name: np.concatenate(part) for name, part in columns.items()})
             group.commit(stop)
             progress(stop, run.n_snapshots, failed=failed)
+            if stop < run.n_snapshots:
+                run.committed()
 
 
 def blocks(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:

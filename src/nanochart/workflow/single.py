@@ -27,6 +27,7 @@ def quench_files(
     species: str | None,
     skip_bad: bool,
     progress: Progress,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Quench every structure of some files into an extended XYZ file."""
     check_output(output)
@@ -50,7 +51,7 @@ def quench_files(
             failed += int((~found.converged).sum())
             progress(done, 0, failed=failed)
 
-    with workers(n_workers) as executor:
+    with workers(n_workers, scheduler=scheduler) as executor:
         blocks = iter(source)
         first = next(blocks, None)
         if first is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,17 @@ def _section(
 ) -> Settings:
     """Return the settings of a stage that depends on a section of the run file, or part of it."""
     return lambda file: getattr(file, name).model_dump(include=only, exclude=without, mode="json")
+
+
+def _system(file: RunFile) -> Mapping[str, Any]:
+    """Return the system, and a potential of the run file's own with the files it reads."""
+    system = _section("system")(file)
+    if not file.potential.kind:
+        return system  # as it was before there were other potentials: such runs go on
+    return {
+        **system,
+        "own_potential": hashlib.sha256(repr(file.make_potential()).encode()).hexdigest(),
+    }
 
 
 # The learning stages import torch, which takes seconds: not before they are due.
@@ -50,9 +62,7 @@ def _report(run: Run, progress: Progress) -> None:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage(
-        "seeds", "carve and quench starting clusters", (), _section("system"), sampling_stages.seed
-    ),
+    Stage("seeds", "carve and quench starting clusters", (), _system, sampling_stages.seed),
     Stage(
         "sample",
         "parallel-tempering MD",

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nanochart.errors import NanochartError
 from nanochart.formats import read_structures
 from nanochart.landscape import Landscape, open_landscape
-from nanochart.sampling.rgl import Rgl, rgl
+from nanochart.sampling.potentials import Potential
+from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import MOTIFS
 from nanochart.workflow.config import RunFile, parse_run_file, read_run_file
 from nanochart.workflow.sample import potential_of
@@ -32,7 +33,7 @@ class Start:
     name: str
     positions: Array | None
     n_atoms: int
-    potential: Rgl
+    potential: Potential
 
 
 def find_start(
@@ -51,7 +52,7 @@ def find_start(
     NanochartError
         The file or frame cannot be used, or what a motif needs is not given.
     """
-    named = None if potential is None else rgl(potential)
+    named: Potential | None = None if potential is None else rgl(potential)
     motif = {name.lower(): name for name in MOTIFS}.get(start.lower())
     folder = motif is None and Path(start).is_dir()
     if family is not None and not folder:
@@ -94,7 +95,9 @@ def _frame_of(
     raise NanochartError(f"{path}: has no frame {frame}; they count from 0")
 
 
-def _structure_of_run(folder: Path, frame: int | None, family: int | None) -> tuple[Array, Rgl]:
+def _structure_of_run(
+    folder: Path, frame: int | None, family: int | None
+) -> tuple[Array, Potential]:
     """Return one quenched structure (n_atoms, 3) of a run folder, and the run's potential."""
     if (frame is None) == (family is None):
         raise NanochartError(

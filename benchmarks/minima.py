@@ -1,0 +1,62 @@
+"""Energies of the lowest minima by class, beside the published differences: `nanochart seeds`.
+
+Basin hopping from every motif. Usage: python benchmarks/minima.py FOLDER STEPS SYSTEM..., such as
+Au90; a folder is gone on with. The reference differences are those of Settem, Roncaglia, Ferrando
+& Giacomello, J. Chem. Phys. 159, 094303 (2023), in the same potentials.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+from machine import cpu_model
+
+from nanochart.workflow.minima import find_minima
+from nanochart.workflow.provenance import versions
+
+RESULT = Path(__file__).parent / "results" / "minima.json"
+#: Differences of energy between the lowest minima of two classes, eV.
+PUBLISHED = {
+    "Cu147": {"Dh - Ih": 1.57},
+    "Ag147": {"Dh - Ih": 0.46},
+    "Au147": {"Dh - Ih": -1.86, "Twin - Dh": 0.0470, "Fcc - Dh": 0.1089, "Mix - Dh": 0.6411},
+    "Au90": {"Twin - Fcc": 0.0522},
+}
+
+
+def main(folder: Path, n_steps: int, systems: list[str]) -> None:
+    records = json.loads(RESULT.read_text())["systems"] if RESULT.exists() else {}
+    for system in systems:
+        species, size = re.fullmatch(r"([A-Z][a-z]?)(\d+)", system).groups()
+        begun = time.perf_counter()
+        found = find_minima(species, int(size), folder / system, n_steps=n_steps, n_workers=1)
+        energies = {one["class"]: one["energy"] for one in found["minima"]}
+        rows = []
+        for pair, published in PUBLISHED.get(system, {}).items():
+            one, other = pair.split(" - ")
+            known = one in energies and other in energies
+            ours = round(energies[one] - energies[other], 4) if known else None
+            rows.append({"difference": pair, "published_eV": published, "ours_eV": ours})
+        records[system] = {
+            "hops": found["steps"] * found["walks"],
+            "seconds_of_the_last_call": round(time.perf_counter() - begun, 1),
+            "minima": found["minima"],
+            "beside_the_published": rows,
+        }
+        print(system, rows, {k: round(v, 4) for k, v in energies.items()}, flush=True)
+        record = {
+            "command": "python benchmarks/minima.py FOLDER STEPS SYSTEM...",
+            "cpu": cpu_model(),
+            "workers": 1,
+            "versions": versions(),
+            "systems": records,
+        }
+        RESULT.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
