@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from machine import cpu_model
 
 from nanochart.chart.chart import load_chart
 from nanochart.dynamics.residence import CoreSettings
+from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.rgl import rgl
+from nanochart.sampling.seeds import seed_clusters
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.course import Course, read_courses
 from nanochart.workflow.live import Live
@@ -70,6 +73,20 @@ def _no_state(n_atoms: int) -> Any:
     return MdState(np.zeros((n_atoms, 3)), np.zeros((n_atoms, 3)), 0)
 
 
+def perfect(chart: Any, potential: str) -> dict[str, Any]:
+    """Return where the structure that the runs begin with is on the chart."""
+    engine = engine_for(rgl(potential), chart.n_atoms)
+    found = seed_clusters(engine, motifs=("Ih",))[0]
+    point = chart.evaluate(found.positions)
+    return {
+        "energy_eV": round(float(found.energy), 4),
+        "inside": bool(point.inside[0]),
+        "error": float(point.errors[0]),
+        "largest_error": chart.domain.largest_error,
+        "cvs": [round(float(value), 3) for value in point.cvs[0]],
+    }
+
+
 def attempt(course: Course, record: dict[str, Any], chart: Any) -> dict[str, Any]:
     """Return what became of one run."""
     settings = record["settings"]
@@ -79,7 +96,7 @@ def attempt(course: Course, record: dict[str, Any], chart: Any) -> dict[str, Any
     classes, counts = np.unique(course.classes, return_counts=True)
     energies = course.energies[np.isfinite(course.energies)]
     return {
-        "name": Path(course.name).stem,
+        "name": course.name,
         "temperature_K": settings["temperature"],
         "seed": settings["seed"],
         "damping_ps": settings["damping"],
@@ -123,7 +140,7 @@ def main() -> None:
     for path in given.trajectories:
         table, record = placed(path, given.chart, given.every, tables)
         (course,) = read_courses(table)
-        attempts.append(attempt(course, record, chart))
+        attempts.append(attempt(replace(course, name=path.stem), record, chart))
     content = {
         "command": "python benchmarks/dynamics.py "
         + " ".join(path.name for path in given.trajectories)
@@ -134,6 +151,7 @@ def main() -> None:
         "commit_ps": COMMIT,
         "cpu": cpu_model(),
         "versions": versions(),
+        "start": perfect(chart, attempts[0]["potential"]),
         "attempts": attempts,
     }
     given.results.write_text(json.dumps(content, indent=1) + "\n")

@@ -55,6 +55,13 @@ def test_without_times_frames_are_counted_or_given_one(tmp_path: Path) -> None:
     assert timed.name == str(path)
 
 
+def test_empty_times_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "path.csv"
+    path.write_text("frame,cv1,family,time_ps\n0,1,0,\n1,2,0,\n", encoding="utf-8")
+    assert not read_courses(path)[0].timed
+    assert read_courses(path, frame_time=2.0)[0].times.tolist() == [0.0, 2.0]
+
+
 def test_nanoseconds_are_told_in_ps(tmp_path: Path) -> None:
     path = tmp_path / "path.csv"
     path.write_text("cv1,family,time_ns\n1,0,0.5\n2,0,1.5\n", encoding="utf-8")

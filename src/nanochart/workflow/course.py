@@ -114,7 +114,8 @@ def _course(
     if frames is not None and (np.diff(frames) > 0).all():
         counted = frames
     timed = True
-    if "time_ps" in table:
+    # Empty cells: the trajectory's file told no times.
+    if "time_ps" in table and not np.isnan(table["time_ps"][rows]).all():
         times = table["time_ps"][rows]
     elif "time_ns" in table:
         times = table["time_ns"][rows] * 1e3

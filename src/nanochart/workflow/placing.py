@@ -191,5 +191,5 @@ class PlacedTable:
 
 def _line(cells: Sequence[Any]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
