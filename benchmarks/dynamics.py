@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def attempt(course: Course, record: dict[str, Any], chart: Any) -> dict[str, Any
     classes, counts = np.unique(course.classes, return_counts=True)
     energies = course.energies[np.isfinite(course.energies)]
     return {
-        "name": Path(course.name).stem,
+        "name": course.name,
         "temperature_K": settings["temperature"],
         "seed": settings["seed"],
         "damping_ps": settings["damping"],
@@ -139,7 +140,7 @@ def main() -> None:
     for path in given.trajectories:
         table, record = placed(path, given.chart, given.every, tables)
         (course,) = read_courses(table)
-        attempts.append(attempt(course, record, chart))
+        attempts.append(attempt(replace(course, name=path.stem), record, chart))
     content = {
         "command": "python benchmarks/dynamics.py "
         + " ".join(path.name for path in given.trajectories)

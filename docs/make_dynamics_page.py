@@ -103,8 +103,9 @@ test.
 The folder has `transitions.csv`, `stays.csv`, `states.csv`, `network.csv`, `averages.csv`,
 `transitions.json` with everything, and figures: the path on the chart (`fig6b`), CVs and energy
 against time (`fig6c`), the main transitions magnified with structures (`fig6d`, `figS7`), the
-networks. Main transitions are the two committed ones between the longest quiet times, with a dwell
-time of 2 % of the trajectory; `nanochart figures --trajectory` takes the same.
+networks. Main transitions are the two
+committed ones that lead farthest on the chart, with a dwell time of 2 % of the trajectory;
+`nanochart figures --trajectory` takes the same.
 
 Checked against: the rates of a three-state process; the exact mean passage times between the cores
 of a double well, and its committor; coverage of the intervals; deeptime's own model of the same
@@ -144,9 +145,7 @@ def real(found: dict[str, Any]) -> str:
         "Columns after the outcome: share of the quenched frames in each class, and outside the "
         "chart's "
         "domain.\n",
-        "Residence in macro-families of the chart, all runs of one temperature together where "
-        "there "
-        "are several:\n",
+        "Residence in macro-families of the chart:\n",
         table(
             ["run", "state", "ns", "exits", "mean stay / ns (95 % interval)"],
             [line for one in attempts for line in stays(one, "macro-family")],
@@ -245,16 +244,17 @@ def cautions(found: dict[str, Any]) -> str:
     where = "inside" if start["inside"] else "outside"
     lowest = min(found["attempts"], key=lambda one: one["energy_lowest_eV"])
     return (
-        f"**To be careful about.** The perfect icosahedron ({start['energy_eV']:.3f} eV) lies {where} "
-        f"the domain of the shipped chart (reconstruction error {start['error']:.4f}, the largest "
-        f"known {start['largest_error']:.4f}): the chart was made of snapshots of parallel tempering, "
-        "where gold's icosahedra have rosettes. So have ours after some hundred ps; the macro-family "
-        "Ih holds both, and rosettes come and go between its families. The lowest minimum of all, in "
-        f"{lowest['name']}, is {start['energy_eV'] - lowest['energy_lowest_eV']:.2f} eV below the "
-        "perfect icosahedron. Chart and classes need not agree: the family 11 is told as a "
-        "poly-decahedron, macro-family intermediate, while common neighbour analysis calls many of "
-        "its structures Dh. One or two events give no rate: mind the intervals. Runs of a few ns at "
-        "the hotter temperatures show only what happens within them.\n"
+        f"**To be careful about.** The perfect icosahedron ({start['energy_eV']:.3f} eV) lies "
+        f"{where} the domain of the shipped chart (reconstruction error {start['error']:.4f}, the "
+        f"largest known {start['largest_error']:.4f}): the chart was made of snapshots of parallel "
+        "tempering, where gold's icosahedra have rosettes. So have ours after some hundred ps; the "
+        "macro-family Ih holds both, and rosettes come and go between its families. The lowest "
+        f"minimum of all, in {lowest['name']}, is "
+        f"{start['energy_eV'] - lowest['energy_lowest_eV']:.2f} eV below the perfect icosahedron. "
+        "Chart and classes need not agree: family 11 is told as a poly-decahedron, macro-family "
+        "intermediate, while common neighbour analysis calls many of its structures Dh. One or two "
+        "events give no rate: mind the intervals. Runs of a few ns at the hotter temperatures show "
+        "only what happens within them.\n"
     )
 
 

@@ -187,16 +187,20 @@ def test_loops_are_taken_out_of_paths() -> None:
     assert without_loops(np.array([], dtype=int)) == ()
 
 
-def test_main_transitions_lie_between_the_longest_quiet_times() -> None:
-    labels = np.repeat([0, 1, 0, 1, 2, 1], [300, 20, 20, 400, 60, 500])
+def test_main_transitions_lead_farthest_and_last() -> None:
+    labels = np.repeat([0, 1, 0, 1, 2, 3], [300, 20, 20, 400, 60, 500])
     times = np.arange(1300.0)
-    (one,) = main_transitions(transitions(residence(labels, times, BARE), commit=50.0), 1)
+    places = np.array([[0.0, 1.0], [2.0, 1.0], [2.6, 1.0], [2.3, 1.0]])
+    cvs = places[labels] + np.random.default_rng(0).normal(0, 0.01, (1300, 2)) * [1, 0]
+    cvs[290:300] = 50.0  # an excursion on the way, however far, counts for nothing
+    found = transitions(residence(labels, times, BARE), commit=50.0)
+    (one,) = main_transitions(found, cvs, times, around=20.0, n=1)
     assert (one.origin, one.target, one.reached) == (0, 1, 340.0)
-    first, second = main_windows(labels, times)
+    first, second = main_windows(cvs, labels, times)
     assert first[0] < 340 < first[1]
     assert second[0] < 740 < second[1]
-    assert main_windows(np.zeros(1000, int), np.arange(1000.0)) == []
-    assert main_windows(labels[:1], np.zeros(1)) == []
+    assert main_windows(cvs, np.zeros(1300, int), times) == []
+    assert main_windows(cvs[:1], labels[:1], np.zeros(1)) == []
 
 
 def test_trajectories_are_pooled_but_not_joined() -> None:

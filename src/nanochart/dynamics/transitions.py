@@ -117,21 +117,42 @@ def without_loops(labels: NDArray[np.integer]) -> tuple[int, ...]:
     return tuple(path)
 
 
-def main_transitions(found: Sequence[Transition], n: int = 2) -> list[Transition]:
-    """Return the ``n`` transitions that last: committed ones between the longest quiet times.
+def main_transitions(
+    found: Sequence[Transition],
+    cvs: NDArray[np.floating],
+    times: Floats,
+    *,
+    around: float,
+    n: int = 2,
+) -> list[Transition]:
+    """Return the ``n`` committed transitions that lead farthest on the chart, in order.
 
-    Of a committed transition the quiet is the shorter of the times since the committed one before
-    it and until the one after; what lies before the first or after the last is not looked at.
+    Parameters
+    ----------
+    found
+        Transitions of one trajectory.
+    cvs, times : ndarray, shapes (n_frames, n_cvs) and (n_frames,)
+        Of it.
+    around
+        The median over so much time before a transition is compared with that after, every CV in
+        units of its standard deviation.
+    n
+        At most.
     """
     lasting = [one for one in found if one.outcome == "committed"]
-    moments = [-np.inf, *(one.reached for one in lasting), np.inf]
-    quiet = np.diff(moments)
-    order = np.argsort(-np.minimum(quiet[:-1], quiet[1:]), kind="stable")[:n]
+    spread = np.asarray(cvs, dtype=np.float64).std(axis=0)
+    scaled = cvs / np.where(spread > 0, spread, 1.0)
+    far = []
+    for one in lasting:
+        before = scaled[(times >= one.left - around) & (times <= one.left)]
+        after = scaled[(times >= one.reached) & (times <= one.reached + around)]
+        far.append(float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0))))
+    order = np.argsort(-np.array(far), kind="stable")[:n]
     return [lasting[k] for k in sorted(order)]
 
 
 def main_windows(
-    families: NDArray[np.integer], times: Floats, n: int = 2
+    cvs: NDArray[np.floating], families: NDArray[np.integer], times: Floats, n: int = 2
 ) -> list[tuple[float, float]]:
     """Return intervals of time around the ``n`` main transitions between families.
 
@@ -142,9 +163,9 @@ def main_windows(
     if len(times) < 2:
         return []
     length = max(0.02 * float(times[-1] - times[0]), 20 * float(np.median(np.diff(times))))
-    stayed = residence(families, times, CoreSettings(dwell=length))
+    found = transitions(residence(families, times, CoreSettings(dwell=length)), commit=length)
     windows: list[tuple[float, float]] = []
-    for one in main_transitions(transitions(stayed, commit=length), n):
+    for one in main_transitions(found, cvs, times, around=length, n=n):
         first = max(one.left - length, float(times[0]))
         last = min(one.reached + length, float(times[-1]))
         if windows and first <= windows[-1][1]:

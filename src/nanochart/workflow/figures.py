@@ -89,7 +89,7 @@ def with_trajectory(
     """Return the content with the trajectory of a table, its main transitions and snapshots."""
     (course,) = read_courses(path, frame_time=frame_time, n_cvs=content.n_cvs, joined=True)
     times = moments_of(course)
-    windows = tuple(main_windows(course.families, times))
+    windows = tuple(main_windows(course.cvs, course.families, times))
     cutoff = cutoff_of(run.file)
     return replace(
         content,

@@ -49,7 +49,7 @@ class Placer:
     Attributes
     ----------
     seconds, frames
-        What placing took so far, and of how many.
+        What placing took so far, and of how many; the first, which also compiles, not timed.
     """
 
     chart: Chart
@@ -87,18 +87,20 @@ class Placer:
         error = "" if np.isnan(points.errors[0]) else f"{points.errors[0]:.6g}"
         cells += [family, int(points.inside[0]), error, int(converged), energy]
         cells += [f"{time_ps:.10g}", word]
-        self.seconds += time.perf_counter() - begun
+        if self.frames:
+            self.seconds += time.perf_counter() - begun
         self.frames += 1
         return _line(cells)
 
     @property
     def cost(self) -> dict[str, Any]:
         """What placing took, for a summary."""
-        each = 1e3 * self.seconds / self.frames if self.frames else 0.0
+        timed = self.frames - 1
+        cost = {"ms_per_placed_frame": round(1e3 * self.seconds / timed, 2)} if timed > 0 else {}
         return {
             "placed_frames": self.frames,
             "placed": "as they are, hot" if self.engine is None else "quenched",
-            "ms_per_placed_frame": round(each, 2),
+            **cost,
         }
 
 

@@ -60,7 +60,7 @@ def course_plates(
     trajectory = trajectory_of(course)
     members = () if chart is None or chart.families is None else tuple(chart.families)
     named = {one.id: f"{one.id} {one.macro_family}".strip() for one in members}
-    windows = main_windows(course.families, moments_of(course))
+    windows = main_windows(course.cvs, course.families, moments_of(course))
     if backdrop is None:
         backdrop = np.empty((0, course.cvs.shape[1]))
     yield path_plate(trajectory, named, backdrop)
