@@ -6,8 +6,8 @@ DATA is an .npz with positions (n, n_atoms, 3) times scale in Å, quenched; its 
 repeated until there are enough frames: a real trajectory of minima repeats its minima, too. They
 go into a DCD file, which ``nanochart project`` puts on the chart. Adds what it finds to
 results/projection.json beside this script: the processor time of every stage on one thread (the
-least of some rounds) beside its floor, the seconds of the whole, and the largest memory of the whole tree
-of processes.
+least of some rounds) beside its floor, the seconds of the whole, and the largest memory of the
+whole tree of processes.
 
 The floors: reading, the bytes of the file alone; the RDF, the distances alone (scipy's pdist); the
 network, its multiply-adds at the rate of this machine's matrix product; labels, their distances to
