@@ -5,9 +5,9 @@
 DATA is an .npz with positions (n, n_atoms, 3) times scale in Å, quenched; its structures are
 repeated until there are enough frames: a real trajectory of minima repeats its minima, too. They
 go into a DCD file, which ``nanochart project`` puts on the chart. Adds what it finds to
-results/projection.json beside this script: the seconds of every stage on one thread (the least of
-some rounds) beside its floor, the seconds of the whole, and the largest memory of the whole tree
-of processes.
+results/projection.json beside this script: the processor time of every stage on one thread (the
+least of some rounds) beside its floor, the seconds of the whole, and the largest memory of the
+whole tree of processes.
 
 The floors: reading, the bytes of the file alone; the RDF, the distances alone (scipy's pdist); the
 network, its multiply-adds at the rate of this machine's matrix product; labels, their distances to
@@ -48,7 +48,7 @@ from nanochart.trajectories.pieces import find_pieces
 from nanochart.workflow.projection_table import End, open_table
 
 #: Structures and rounds of the timing of a stage.
-SAMPLE, ROUNDS = 2048, 5
+SAMPLE, ROUNDS = 1024, 4
 #: Seconds between two looks at the memory.
 LOOK = 0.1
 RESULTS = Path(__file__).parent / "results" / "projection.json"
@@ -67,13 +67,16 @@ def write_trajectory(data: Path, n_frames: int, output: Path) -> np.ndarray:
 
 
 def least(work: Callable[[], Any], n: int) -> float:
-    """Return the least µs a structure of some rounds; the first, which compiles, not counted."""
+    """Return the least µs of processor time a structure of some rounds, after one to compile.
+
+    Processor time, because other work on the same cores does not count in it.
+    """
     work()
     seconds = []
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.process_time() - begun)
     return 1e6 * min(seconds) / n
 
 
@@ -243,7 +246,13 @@ def main() -> None:
     torch.set_num_threads(1)
     options = ["--no-error"] if given.no_error else []
     record: dict[str, Any] = {
-        "command": " ".join(["python", "benchmarks/projection.py", *sys.argv[1:]]),
+        "command": " ".join(
+            [
+                "python",
+                "benchmarks/projection.py",
+                *(one.rpartition("/")[2] for one in sys.argv[1:]),
+            ]
+        ),
         "cpu": cpu_model(),
         "cores": available_cores(),
         "load_average_before": os.getloadavg(),

@@ -256,8 +256,8 @@ def test_another_projection_is_not_gone_on_with(minima: np.ndarray, tmp_path: Pa
         run(tmp_path / "mine.csv", file)
     assert run(tmp_path / "mine.csv", file, overwrite=True)["structures"] == 3
     output.write_text("")
-    with pytest.raises(NanochartError, match="no longer"):
-        run(output, write_dcd(file, minima[:99]))
+    with pytest.raises(NanochartError, match="no longer holds the 9 rows"):
+        run(output, write_dcd(file, minima[:9]))
 
 
 def test_hot_frames_are_told_by_their_forces_and_quenched(

@@ -32,7 +32,7 @@ from nanochart.workflow.projection_commits import Commits
 from nanochart.workflow.projection_quench import quenched, quenchers
 from nanochart.workflow.projection_reading import Chunk, ProjectionSettings, Reading
 from nanochart.workflow.projection_record import FileRecord, Point, Record, read_record
-from nanochart.workflow.projection_table import End, is_folder, kind_of
+from nanochart.workflow.projection_table import End, is_folder, kind_of, open_table
 from nanochart.workflow.source import check_output
 from nanochart.workflow.trajectory import alone, beside
 
@@ -93,6 +93,7 @@ def project_files(
     start = work.start(record)
     if start is None:
         assert record is not None
+        open_table(output, record.end).close()  # raises if it is no longer there
         return work.summary(record)
     chunks = work.reading.chunks(*start)
     first = next(chunks)
