@@ -129,7 +129,9 @@ def md(
 
 @app.command(rich_help_panel=PANEL)
 def bias(
-    chart: Annotated[str, typer.Argument(help="chart file, or one that ships: au147-thermal")],
+    chart: Annotated[
+        str, typer.Argument(help="chart, or run folder, or one that ships: au147-thermal")
+    ],
     start: Annotated[str, typer.Argument(help="motif (ih, dh, fcc, twin, hcp) or structure file")],
     temperature: Annotated[float, typer.Option(help="of the bath, K")],
     duration: Annotated[float, typer.Option("--time", help="of the whole trajectory, ns")],

@@ -114,6 +114,8 @@ class Subject:
         potential: str | None,
     ) -> Subject:
         """Return what is asked for, or refuse what does not fit together."""
+        if Path(chart_path).is_dir():
+            chart_path = str(Path(chart_path) / "chart.safetensors")
         chart = load_chart(chart_path)
         found = find_start(
             start,
