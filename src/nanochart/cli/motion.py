@@ -287,7 +287,7 @@ def free_energy(
     )
     if not as_json:
         rows = [
-            (i, f"{share:.3f}", f"{free:.3f}", f"{error:.3f}")
+            (i, f"{share:.3f}", f"{free:.3f}", f"{error:.3f}" if error < float("inf") else "?")
             for i, share, _, free, error in found.families[:SHOWN]
         ]
         print_table("free energies", ("family", "share", "F / eV", "error / eV"), rows)
