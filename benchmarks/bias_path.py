@@ -33,15 +33,15 @@ def path_of(run: Path, chart_name: str, every: int) -> dict[str, object]:
     record = json.loads(run.with_name(run.name + ".json").read_text())
     potential = rgl(record["settings"]["potential"])
     engine = engine_for(potential, chart.n_atoms)
-    trajectory = open_dcd(run)
-    frames = np.concatenate(list(trajectory.frames())).astype(float)
+    frames = np.concatenate(list(open_dcd(run).frames())).astype(float)
+    interval = record["settings"]["steps_per_frame"] * record["settings"]["timestep"] * 1e-3  # ps
     chosen = np.arange(every - 1, len(frames), every)
     minima = [engine.quench(frames[i]) for i in chosen]
     positions = np.stack([one.positions for one in minima])
     told = describe_positions(positions, potential.r0 * (1 + 2**0.5) / 2)
     points = chart.evaluate(positions)
     columns, _ = read_table(run.with_name(run.name + ".COLVAR"))
-    times = (chosen + 1) * trajectory.interval
+    times = (chosen + 1) * interval
     rows = np.searchsorted(columns["time"], times - 1e-6)
     names = [name for name in columns if name != "time"]
     return {

@@ -86,6 +86,13 @@ def test_too_few_blocks_or_samples_are_refused(lengths: list[int], n_blocks: int
         block_numbers(lengths, n_blocks)
 
 
+def test_what_only_one_block_saw_has_no_error_to_tell() -> None:
+    cells = np.array([0, 1, 0, 0, 0, 0])
+    found = estimate(cells, 2, np.ones(6), block_numbers([6], 3), KT)
+    assert np.isfinite(found.error[0])
+    assert np.isinf(found.error[1])
+
+
 def test_one_block_with_all_the_weight_has_no_error_to_tell() -> None:
     weights = np.array([1.0, 1.0, 0.0, 0.0])
     found = estimate(np.array([0, 1, 0, 1]), 2, weights, block_numbers([4], 2), KT)

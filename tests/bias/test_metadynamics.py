@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from nanochart.bias.force import BiasForce, BiasPlan
 from nanochart.bias.free_energy import block_numbers, difference, estimate, weights_of
@@ -77,6 +78,11 @@ def test_the_mean_bias_of_a_flat_one_is_the_bias_itself() -> None:
     assert METAD.constant(grid, 300.0) == pytest.approx(0.0)
     grid.values += 0.123
     assert METAD.constant(grid, 300.0) == pytest.approx(0.123)
+    # And of any other it is the equation's.
+    grid.values[:] = np.maximum(np.sin(np.arange(grid.values.size)), 0.0)
+    scaled = grid.values / (KELVIN * 300.0)
+    expected = logsumexp(8 / 7 * scaled) - logsumexp(scaled / 7)
+    assert METAD.constant(grid, 300.0) == pytest.approx(KELVIN * 300.0 * expected)
 
 
 def well(seed: int, stride: int = 1, n_steps: int = 24_000) -> tuple[BiasForce, float, float]:

@@ -332,8 +332,6 @@ def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None
     run(tmp_path, chart_file, steer, n_frames=8, output=tmp_path / "s.dcd")
     with pytest.raises(NanochartError, match="was steered, which is no equilibrium"):
         free_energies([tmp_path / "s.dcd"], tmp_path / "s.csv", n_blocks=2)
-    with pytest.raises(NanochartError, match=r"a\.dcd: is of another|other hills"):
-        free_energies([tmp_path / "s.dcd", tmp_path / "a.dcd"], tmp_path / "s.csv", n_blocks=2)
     windows = []
     for i in range(2):
         windows.append(tmp_path / f"w{i}.dcd")
@@ -341,6 +339,8 @@ def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None
         run(tmp_path, chart_file, hold, n_frames=40, output=windows[-1])
     found = free_energies(windows, tmp_path / "w.csv", n_blocks=2)
     assert found.summary["weights"] == "MBAR"
+    with pytest.raises(NanochartError, match=r"w0\.dcd: has other hills than .*a\.dcd"):
+        free_energies([tmp_path / "a.dcd", windows[0]], tmp_path / "s.csv", n_blocks=2)
 
 
 def test_a_file_says_the_same_as_options_and_unknown_keys_are_refused(tmp_path: Path) -> None:

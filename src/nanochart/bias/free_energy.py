@@ -28,7 +28,8 @@ class Estimate:
     """Shares of a whole and their free energies.
 
     ``share``, ``share_error`` (...); ``free_energy`` −kT ln share, eV, the lowest 0, infinite where
-    nothing was; ``error`` its standard error from blocks, eV.
+    nothing was; ``error`` its standard error from blocks, eV, infinite where fewer than two blocks
+    saw anything.
     """
 
     share: Array
@@ -104,7 +105,9 @@ def estimate(
         alone = effective <= 1.0 + 1e-9
         variance = np.full(n_cells, np.inf) if alone else variance * effective / (effective - 1.0)
         free = -kt * np.log(share)
-        error = np.where(share > 0, kt * np.sqrt(variance) / share, np.inf)
+        error = kt * np.sqrt(variance) / share
+        # What only one block saw may have been seen by chance: nothing is known of its error.
+        error[(by_block > 0).sum(axis=0) < 2] = np.inf
     lowest = free[np.isfinite(free)].min() if (share > 0).any() else 0.0
     return Estimate(share, np.sqrt(variance), free - lowest, error)
 

@@ -9,14 +9,16 @@ Every so often a Gaussian hill is put where the system is, of height W exp(−V(
 over the grid (Tiwary & Parrinello, J. Phys. Chem. B 119, 736 (2015)).
 """
 
+# mypy: disallow-untyped-decorators=False
+
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from nanochart.bias.hills_grid import HillsGrid
 from nanochart.errors import NanochartError
@@ -92,15 +94,33 @@ class Metadynamics:
     def constant(self, grid: HillsGrid, temperature: float) -> float:
         """Return c(t), eV, of the hills on a grid; the mean bias, as it were."""
         kt = BOLTZMANN * temperature
+        largest = float(grid.values.max())
         share = 1.0 / (self.bias_factor - 1.0)
-        scaled = grid.values / kt
-        found = logsumexp(self.bias_factor * share * scaled) - logsumexp(share * scaled)
-        return float(kt * found)
+        found: float = _log_ratio(grid.values.ravel(), largest, kt, share)
+        return largest + kt * found
 
     def free_energy(self, grid: HillsGrid) -> Array:
         """Return −γ/(γ−1) V on the nodes, eV, its smallest value 0: the free energy at last."""
         surface = -self.bias_factor / (self.bias_factor - 1.0) * grid.values
         return np.asarray(surface - surface.min())
+
+
+@numba.njit(nogil=True, cache=True)
+def _log_ratio(values: Array, largest: float, kt: float, share: float) -> float:
+    """Return ln [Σ exp((1 + share) v) / Σ exp(share v)], v the values less the largest, over kT."""
+    above, below, empty = 0.0, 0.0, 0
+    for value in values:
+        if value == 0.0:  # most of a grid
+            empty += 1
+            continue
+        v = (value - largest) / kt
+        one = math.exp(share * v)
+        below += one
+        above += one * math.exp(v)
+    one = math.exp(-share * largest / kt)
+    below += empty * one
+    above += empty * one * math.exp(-largest / kt)
+    return math.log(above / below)
 
 
 @dataclass(frozen=True)

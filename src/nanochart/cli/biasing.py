@@ -15,7 +15,9 @@ from nanochart.terminal import print_table, progress_of, say
 
 @app.command(rich_help_panel=PANEL)
 def bias(
-    chart: Annotated[str, typer.Argument(help="chart file, or one that ships: au147-thermal")],
+    chart: Annotated[
+        str, typer.Argument(help="chart, or run folder, or one that ships: au147-thermal")
+    ],
     start: Annotated[str, typer.Argument(help="motif (ih, dh, fcc, twin, hcp) or structure file")],
     temperature: Annotated[float, typer.Option(help="of the bath, K")],
     duration: Annotated[float, typer.Option("--time", help="of the whole trajectory, ns")],
@@ -171,7 +173,7 @@ def free_energy(
     )
     if not as_json:
         rows = [
-            (i, f"{share:.3f}", f"{free:.3f}", f"{error:.3f}")
+            (i, f"{share:.3f}", f"{free:.3f}", f"{error:.3f}" if error < float("inf") else "?")
             for i, share, _, free, error in found.families[:SHOWN]
         ]
         print_table("free energies", ("family", "share", "F / eV", "error / eV"), rows)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.bias.block import BiasedRun, Walker
+from nanochart.bias.force import BiasForce
 from nanochart.bias.metadynamics import Hills
 from nanochart.bias.tables import comments_of, read_hills
 from nanochart.bias.variables import ChartVariables
@@ -115,6 +116,8 @@ class Subject:
         potential: str | None,
     ) -> Subject:
         """Return what is asked for, or refuse what does not fit together."""
+        if Path(chart_path).is_dir():
+            chart_path = str(Path(chart_path) / "chart.safetensors")
         chart = load_chart(chart_path)
         found = find_start(
             start,
@@ -139,6 +142,7 @@ class Subject:
         plan = subject.run(0, dict.fromkeys(variables.names, -1.0), subject.time).plan
         steps = settings.block * settings.steps_per_frame
         metad = plan.metadynamics
+        BiasForce(variables, plan, metad.empty_grid() if metad else None)
         for name, every in (("log", plan.log_every), ("pace", metad.pace if metad else 1)):
             if steps % every:
                 raise NanochartError(
