@@ -100,7 +100,7 @@ def test_a_page_that_shows_something_else_is_found_out(tmp_path: Path) -> None:
     page.write_text("```bash\necho 3 > n\n```\n```python\nprint(open('n').read())\n```\n")
     assert follow(page, tmp_path)[-1] == ("python", "3\n\n")
     page.write_text("```python\nprint(2)\n```\n\n```text\n3\n```\n")
-    with pytest.raises(AssertionError, match="page.md"):
+    with pytest.raises(AssertionError, match=r"page\.md"):
         follow(page, tmp_path)
     page.write_text("```bash\nfalse\necho here\n```\n")
     with pytest.raises(AssertionError, match="false"):
