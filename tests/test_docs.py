@@ -16,7 +16,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
 
+from nanochart.cli import app
 from nanochart.workflow.config import parse_run_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +100,7 @@ def test_a_page_that_shows_something_else_is_found_out(tmp_path: Path) -> None:
     page.write_text("```bash\necho 3 > n\n```\n```python\nprint(open('n').read())\n```\n")
     assert follow(page, tmp_path)[-1] == ("python", "3\n\n")
     page.write_text("```python\nprint(2)\n```\n\n```text\n3\n```\n")
-    with pytest.raises(AssertionError, match="print"):
+    with pytest.raises(AssertionError, match=r"page\.md"):
         follow(page, tmp_path)
     page.write_text("```bash\nfalse\necho here\n```\n")
     with pytest.raises(AssertionError, match="false"):
@@ -137,9 +139,26 @@ def test_the_site_builds_without_a_warning(
     assert "nanochart.Chart.transform" in reference
 
 
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_verb_and_option_that_a_page_names_exists(page: Path) -> None:
+    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    named = re.findall(r"(^|`|\+ |-m )nanochart ([a-z]+)(?=[\s`])([^`\n#]*)", text, re.M)
+    for before, verb, rest in named:
+        if before == "" and verb not in verbs:  # a line of prose may begin with the name
+            continue
+        assert verb in verbs, f"nanochart {verb}{rest}"
+        known = {name for one in verbs[verb].params for name in (*one.opts, *one.secondary_opts)}
+        for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", rest):
+            assert option in known | {"--help"}, f"nanochart {verb}{rest}"
+
+
 def test_every_file_the_pages_point_to_is_there() -> None:
-    pages = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
-    for page in pages:
+    for page in pages():
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
