@@ -90,13 +90,10 @@ class PotentialSection(_Section):
 
         self._refuse_others()
         if self.kind == "rgl":
-            given = {"p": self.p, "q": self.q, "repulsion": self.A, "hopping": self.xi}
-            numbers = {name: float(value or 0.0) for name, value in given.items()}
-            name = f"{species} RGL p={self.p:g} q={self.q:g} A={self.A:g} xi={self.xi:g} "
-            potential = Rgl(
-                f"{name}r0={self.r0:g}", species, r0=float(self.r0 or 0.0), source="the run file",
-                **numbers,
-            )  # fmt: skip
+            keys = ("p", "q", "A", "xi", "r0")
+            given = [float(getattr(self, key)) for key in keys]
+            told = " ".join(f"{key}={number:g}" for key, number in zip(keys, given, strict=True))
+            potential = Rgl(f"{species} RGL {told}", species, *given, source="the run file")
             return potential if self.reach is None else replace(potential, reach=self.reach)
         if self.kind == "lennard-jones":
             return lennard_jones(
