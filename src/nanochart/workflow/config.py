@@ -91,9 +91,11 @@ class PotentialSection(_Section):
         self._refuse_others()
         if self.kind == "rgl":
             keys = ("p", "q", "A", "xi", "r0")
-            given = [float(getattr(self, key)) for key in keys]
-            told = " ".join(f"{key}={number:g}" for key, number in zip(keys, given, strict=True))
-            potential = Rgl(f"{species} RGL {told}", species, *given, source="the run file")
+            p, q, repulsion, hopping, r0 = (float(getattr(self, key)) for key in keys)
+            told = " ".join(f"{key}={getattr(self, key):g}" for key in keys)
+            potential = Rgl(
+                f"{species} RGL {told}", species, p, q, repulsion, hopping, r0, "the run file"
+            )
             return potential if self.reach is None else replace(potential, reach=self.reach)
         if self.kind == "lennard-jones":
             return lennard_jones(
