@@ -74,7 +74,7 @@ def conserve(
         external=force,
     )
     seconds = time.perf_counter() - began
-    total = run.energies + 1.5 * len(start) * BOLTZMANN * run.temperatures
+    total = run.energies + run.external + 1.5 * len(start) * BOLTZMANN * run.temperatures
     times = np.arange(1, len(total) + 1) * STEPS_PER_FRAME * timestep * 1e-3  # ps
     total, times = total[len(total) // 10 :], times[len(times) // 10 :]
     slope, offset = np.polyfit(times, total, 1)

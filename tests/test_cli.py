@@ -181,7 +181,10 @@ def broken_files(folder: Path) -> None:
         (("classify", "empty.xyz"), "empty.xyz: is empty"),
         (("classify", "cut.xyz"), "cut.xyz: frame 2 cannot be read"),
         (("classify", "none.xyz"), "none.xyz: no such file"),
-        (("project", "c.safetensors", "small.xyz"), "small.xyz: frame 0 has 80 atoms, expected 90"),
+        (
+            ("project", "c.safetensors", "small.xyz"),
+            "has 80 atoms, expected 90: this chart was trained on Au90",
+        ),
         (("project", "c.safetensors", "silver.xyz"), "silver.xyz: frame 0 holds Ag, expected only"),
         (("project", "damaged.safetensors", "minima.extxyz"), "is damaged"),
         (("project", "half.safetensors", "minima.extxyz"), "damaged or cut short"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nanochart.landscape import open_landscape
     from nanochart.sampling.quench import quench
     from nanochart.structure.description import classify
+    from nanochart.workflow.follow import follow_lammps
     from nanochart.workflow.stages import sample
 
 __version__ = version("nanochart")
@@ -28,6 +29,7 @@ __all__ = [
     "NanochartError",
     "classify",
     "find_families",
+    "follow_lammps",
     "load_chart",
     "open_landscape",
     "partial_rdf",
@@ -41,6 +43,7 @@ _HOME = {
     "Chart": "nanochart.chart.chart",
     "classify": "nanochart.structure.description",
     "find_families": "nanochart.chart.families",
+    "follow_lammps": "nanochart.workflow.follow",
     "load_chart": "nanochart.chart.chart",
     "open_landscape": "nanochart.landscape",
     "partial_rdf": "nanochart.descriptor.rdf",

@@ -33,7 +33,8 @@ class Dcd:
 
     ``path``; ``n_atoms``; ``n_frames``, as many as the header says and the file has whole;
     ``interval`` ps between frames; ``offset`` bytes before the first frame; ``cell`` whether
-    every frame has one.
+    every frame has one; ``start`` ps, the time of the first frame; ``promised`` frames, by the
+    header; ``by_lammps`` whether LAMMPS wrote it, whose times are in units that are not told.
     """
 
     path: Path
@@ -42,22 +43,39 @@ class Dcd:
     interval: float
     offset: int
     cell: bool
+    start: float = 0.0
+    promised: int = 0
+    by_lammps: bool = False
 
     def frames(
         self, start: int = 0, stop: int | None = None, *, block: int = 512
     ) -> Iterator[NDArray[np.float32]]:
         """Yield positions (n_frames, n_atoms, 3) in Å, at most ``block`` frames at a time."""
         stop = self.n_frames if stop is None else min(stop, self.n_frames)
+        for first in range(start, stop, block):
+            yield self.read(range(first, min(first + block, stop)))[0]
+
+    def read(self, numbers: range) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+        """Return positions (n_frames, n_atoms, 3) in Å of frames the file has, and their cells.
+
+        Of a cell (n_frames, 6): three lengths in Å, and the three angles in degrees.
+        """
         record = _record(self.n_atoms, cell=self.cell)
         with self.path.open("rb") as file:
-            file.seek(self.offset + start * record.itemsize)
-            for first in range(start, stop, block):
-                read = np.fromfile(file, record, min(block, stop - first))
-                marks = [read[mark] for mark in ("x0", "x1", "y0", "y1", "z0", "z1")]
-                wrong = np.flatnonzero((np.stack(marks) != 4 * self.n_atoms).any(axis=0))
-                if wrong.size:
-                    raise NanochartError(f"{self.path}: frame {first + wrong[0]} is damaged")
-                yield np.stack([read[axis] for axis in "xyz"], axis=2)
+            if numbers.step == 1:
+                file.seek(self.offset + numbers.start * record.itemsize)
+                read = np.fromfile(file, record, len(numbers))
+            else:
+                read = np.empty(len(numbers), record)
+                for i, number in enumerate(numbers):
+                    file.seek(self.offset + number * record.itemsize)
+                    read[i] = np.fromfile(file, record, 1)[0]
+        marks = [read[mark] for mark in ("x0", "x1", "y0", "y1", "z0", "z1")]
+        wrong = np.flatnonzero((np.stack(marks) != 4 * self.n_atoms).any(axis=0))
+        if wrong.size:
+            raise NanochartError(f"{self.path}: frame {numbers[wrong[0]]} is damaged")
+        positions = np.stack([read[axis] for axis in "xyz"], axis=2)
+        return positions, _lengths_and_angles(read["cell"]) if self.cell else None
 
 
 def open_dcd(path: str | os.PathLike[str]) -> Dcd:
@@ -82,10 +100,23 @@ def open_dcd(path: str | os.PathLike[str]) -> Dcd:
         file.seek(titles + 4, os.SEEK_CUR)
         n_atoms = int(np.frombuffer(file.read(12), "<i4")[1])
         offset = file.tell()
+        file.seek(92)
+        by_lammps = b"LAMMPS" in file.read(max(0, offset - 92))
     cell = bool(numbers[12])
     whole = (path.stat().st_size - offset) // _record(n_atoms, cell=cell).itemsize
-    step = float(np.frombuffer(head, "<f4")[11]) * _AKMA_TIME * 1e-3
-    return Dcd(path, n_atoms, min(int(numbers[2]), whole), step * int(numbers[4]), offset, cell)
+    # fs; a float32 of AKMA units has these six digits.
+    step = float(f"{float(np.frombuffer(head, '<f4')[11]) * _AKMA_TIME:.6g}") * 1e-3
+    return Dcd(
+        path,
+        n_atoms,
+        min(int(numbers[2]), whole),
+        step * int(numbers[4]),
+        offset,
+        cell,
+        start=step * int(numbers[3]),
+        promised=int(numbers[2]),
+        by_lammps=by_lammps,
+    )
 
 
 class DcdWriter:
@@ -192,9 +223,19 @@ class DcdWriter:
         self.close()
 
 
+def _lengths_and_angles(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return lengths and angles (n, 6) from A, γ, B, β, α, C: angles in degrees, or cosines."""
+    found = cells[:, [0, 2, 5, 4, 3, 1]].astype(np.float64)
+    cosines = (np.abs(found[:, 3:]) <= 1.0).all(axis=1)
+    found[cosines, 3:] = np.degrees(np.arccos(found[cosines, 3:]))
+    return found
+
+
 def _record(n_atoms: int, *, cell: bool) -> np.dtype[Any]:
     """Return the layout of one frame."""
-    fields: list[tuple[Any, ...]] = [("cell", "V56")] if cell else []
+    fields: list[tuple[Any, ...]] = []
+    if cell:
+        fields = [("cell0", "<i4"), ("cell", "<f8", (6,)), ("cell1", "<i4")]
     for axis in "xyz":
         fields += [(f"{axis}0", "<i4"), (axis, "<f4", (n_atoms,)), (f"{axis}1", "<i4")]
     return np.dtype(fields)

@@ -210,7 +210,7 @@ def test_energy_is_conserved_under_a_bias(chart, structures, taught):
             seed=1,
             external=external,
         )
-        total = run.energies + 1.5 * 12 * BOLTZMANN * run.temperatures
+        total = run.energies + run.external + 1.5 * 12 * BOLTZMANN * run.temperatures
         spreads.append(total[20:].std())
         moved = run.energies.std()
     assert spreads[1] < 0.05 * moved

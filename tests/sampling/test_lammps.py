@@ -287,7 +287,7 @@ def test_a_quench_out_of_steps_or_in_pieces_is_flagged_and_the_next_one_is_right
 
 def total_energies(engine: Engine, run) -> np.ndarray:
     """Potential and kinetic energy of the frames of a trajectory, eV."""
-    return run.energies + 1.5 * engine.n_atoms * KELVIN * run.temperatures
+    return run.energies + run.external + 1.5 * engine.n_atoms * KELVIN * run.temperatures
 
 
 def test_an_external_force_and_its_energy_are_counted() -> None:
@@ -314,6 +314,29 @@ def test_an_external_force_and_its_energy_are_counted() -> None:
     # Without it all is as before.
     again = engine.trajectory(start, velocities, **options, seed=1)
     np.testing.assert_array_equal(again.positions, free.positions)
+
+
+def test_an_impulse_every_few_steps_conserves_energy_and_must_fit_the_frames() -> None:
+    engine = engine_for(GOLD, 13, 1.0)
+    start = engine.quench(icosahedron(GOLD)).positions
+    velocities = engine.thermal_velocities(400.0, np.random.default_rng(0))
+    asked = 0
+
+    def drawn_together(positions: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal asked
+        asked += 1
+        away = positions - positions.mean(axis=0)
+        return 0.5 * 0.3 * float((away**2).sum()), -0.3 * away
+
+    options = {"temperature": 400.0, "n_frames": 50, "steps_per_frame": 20, "damping": None}
+    options |= {"seed": 1, "external": drawn_together}
+    held = engine.trajectory(start, velocities, **options, stride=5)
+    assert asked == 1 + 50 * 20 // 5
+    # Were the force not five times as strong, most of its energy would be missing.
+    assert np.ptp(total_energies(engine, held)) < 0.02 * np.ptp(held.energies)
+    assert np.ptp(held.external) > 0.3 * np.ptp(held.energies)
+    with pytest.raises(NanochartError, match="every 3 steps does not fit frames every 20"):
+        engine.trajectory(start, velocities, **options, stride=3)
 
 
 def test_an_error_in_an_external_force_ends_the_run_and_is_told() -> None:

@@ -12,34 +12,7 @@ from nanochart.show.trajectory_figures import (
     Trajectory,
     draw_course,
     draw_windows,
-    main_transitions,
-    running_mean,
 )
-
-
-def test_the_running_mean_is_the_mean_over_the_window():
-    values = np.random.default_rng(0).random((50, 2))
-    mean = running_mean(values, 5)
-    np.testing.assert_allclose(
-        mean[2:-2], [values[k - 2 : k + 3].mean(axis=0) for k in range(2, 48)]
-    )
-    np.testing.assert_allclose(mean[0], values[:3].mean(axis=0))
-    np.testing.assert_allclose(running_mean(values[:, 0], 5), mean[:, 0])
-
-
-def test_the_two_jumps_are_found(trajectory):
-    (one, other) = main_transitions(trajectory())
-    assert one[0] < 25 < one[1]
-    assert other[0] < 75 < other[1]
-    assert len(main_transitions(trajectory(), n=1)) == 1
-
-
-def test_noise_and_excursions_are_no_transitions(trajectory):
-    still = np.random.default_rng(0).normal(size=(4000, 3))
-    still[1000:1010] += 50.0  # there and back
-    assert main_transitions(Trajectory(np.arange(4000.0), still, np.zeros(4000, int))) == []
-    assert main_transitions(trajectory(30)) == []
-    assert main_transitions(trajectory(0)) == []
 
 
 @pytest.mark.parametrize("n_cvs", [1, 2, 3])
@@ -79,6 +52,21 @@ def test_windows_show_their_part_and_the_snapshots(trajectory, width, clipped):
     marks = [text.get_text() for text in curves[0].texts]
     assert marks == ["I", "II"]
     assert clipped(figure) == []
+
+
+def test_the_energy_has_a_panel_if_it_is_known(trajectory, clipped):
+    course = trajectory()
+    energies = np.where(course.times < 50, np.nan, -100.0 - course.times)
+    known = Trajectory(course.times, course.cvs, course.families, energies=energies)
+    *_, axes = draw_course(known).axes
+    assert axes.get_ylabel() == "energy / eV"
+    line = axes.lines[0]
+    assert line.get_xdata()[0] >= 50
+    assert line.get_ydata()[-1] == pytest.approx(-199.75, abs=0.05)
+    assert clipped(draw_course(known, width=NARROW)) == []
+    unknown = Trajectory(course.times, course.cvs, course.families, energies=energies * np.nan)
+    assert len(draw_course(unknown).axes) == 3
+    assert known.between(40, 60).energies.shape == known.between(40, 60).times.shape
 
 
 def test_frames_without_times_are_counted(trajectory):

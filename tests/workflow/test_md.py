@@ -21,14 +21,17 @@ import pytest
 from ase import Atoms
 from ase.cluster import Icosahedron
 
+from nanochart.chart.chart import load_chart
 from nanochart.dcd import open_dcd
 from nanochart.dynamics.md import MdSettings
 from nanochart.errors import NanochartError
+from nanochart.landscape import open_landscape
 from nanochart.progress import silent
 from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.rgl import energy_and_forces, rgl
 from nanochart.sampling.seeds import seed_clusters
-from nanochart.workflow.md import find_start, run_md, whole_number
+from nanochart.workflow.md import run_md, whole_number
+from nanochart.workflow.start import find_start
 
 GOLD = rgl("Au")
 SETTINGS = MdSettings(temperature=500.0, steps_per_frame=5, damping=1.0, seed=4, block=4)
@@ -296,3 +299,43 @@ def test_times_that_do_not_fit_are_refused() -> None:
     for length, part in ((1.0, 0.3), (0.4, 1.0), (-1.0, 1.0), (1.0, 0.0), (float("nan"), 1.0)):
         with pytest.raises(NanochartError, match="--time"):
             whole_number(length, part, "--time", "--interval")
+
+
+def test_a_run_begins_at_a_snapshot_or_at_a_family_of_a_run_folder(small_run: Path) -> None:
+    landscape = open_landscape(small_run)
+    quenched = landscape["quenched"].read("positions").astype(np.float64)
+    at_snapshot = find_start(str(small_run), species=None, n_atoms=None, frame=7, potential=None)
+    assert np.array_equal(at_snapshot.positions, quenched[7])
+    assert (at_snapshot.n_atoms, at_snapshot.potential.name) == (20, "Au")
+    chart = load_chart(small_run / "chart.safetensors")
+    at_family = find_start(str(small_run), species=None, n_atoms=None, family=0, potential=None)
+    # The nearest to the centre of all distinct structures, by the chart itself.
+    distinct = quenched[landscape["unique"].read("snapshot")]
+    away = np.linalg.norm(chart.transform(distinct) - chart.families[0].centre, axis=1)
+    here = chart.transform(at_family.positions[np.newaxis])[0] - chart.families[0].centre
+    assert np.linalg.norm(here) == pytest.approx(away.min(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({}, "say where to begin"),
+        ({"frame": 1, "family": 0}, "say where to begin"),
+        ({"frame": 10_000}, "no snapshot 10000"),
+        ({"family": 10_000}, "no family 10000"),
+        ({"frame": 0, "potential": "Ag"}, "is for Ag"),
+    ],
+)
+def test_what_a_run_folder_does_not_hold_is_refused(
+    small_run: Path, options: dict[str, Any], line: str
+) -> None:
+    given = {"species": None, "n_atoms": None, "potential": None} | options
+    with pytest.raises(NanochartError, match=line):
+        find_start(str(small_run), **given)
+
+
+def test_a_family_of_no_run_and_a_folder_of_no_run_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NanochartError, match="--family needs a run folder"):
+        find_start("ih", species="Au", n_atoms=13, family=0, potential=None)
+    with pytest.raises(NanochartError, match="is no run folder"):
+        find_start(str(tmp_path), species=None, n_atoms=None, frame=0, potential=None)

@@ -11,7 +11,7 @@ compiled loop goes forward and back. SiLU is smooth: so are the CVs, and a force
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -49,6 +49,7 @@ class DenseEncoder:
             for part in (np.ascontiguousarray(weight.T).ravel(), bias)
         ]
         self._sizes = np.array(sizes)
+        self._n_slopes = sum(sizes)
         self._parameters = np.concatenate(parts).astype(dtype)
         self._every_cv = np.eye(sizes[-1], dtype=dtype)
 
@@ -68,12 +69,24 @@ class DenseEncoder:
         cvs : ndarray, shape (n_cvs,)
         gradients : ndarray, shape (n_sets, n_bins)
         """
+        cvs, back = self.at(inputs)
+        return cvs, back(self._every_cv if weights is None else weights)
+
+    def at(
+        self, inputs: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], Callable[[NDArray[Any]], NDArray[np.float64]]]:
+        """Return the CVs of one input, and what `pull_back` does from there with weights."""
         dtype = self._parameters.dtype
-        sets = self._every_cv if weights is None else weights.astype(dtype)
         cvs = np.empty(self._sizes[-1])
-        gradients = np.empty((len(sets), self._sizes[0]))
-        _pull_back(self._sizes, self._parameters, inputs.astype(dtype), sets, cvs, gradients)
-        return cvs, gradients
+        slopes = np.empty(self._n_slopes, dtype=dtype)
+        _forward(self._sizes, self._parameters, inputs.astype(dtype), slopes, cvs)
+
+        def back(weights: NDArray[Any]) -> NDArray[np.float64]:
+            gradients = np.empty((len(weights), self._sizes[0]))
+            _back(self._sizes, self._parameters, slopes, weights.astype(dtype), gradients)
+            return gradients
+
+        return cvs, back
 
 
 def check_layers(weights: Sequence[NDArray[Any]], biases: Sequence[NDArray[Any]]) -> None:
@@ -91,17 +104,18 @@ def check_layers(weights: Sequence[NDArray[Any]], biases: Sequence[NDArray[Any]]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def _pull_back(
+def _forward(
     sizes: NDArray[np.int64],
     parameters: NDArray[Any],
     inputs: NDArray[Any],
-    weights: NDArray[Any],
+    slopes: NDArray[Any],
     cvs: NDArray[np.float64],
-    gradients: NDArray[np.float64],
 ) -> None:
-    """Fill in CVs and gradients; the parameters are (n_in, n_out) and (n_out,) of each layer."""
+    """Fill in CVs, and the slopes of SiLU, layer after layer.
+
+    The parameters are (n_in, n_out) and (n_out,) of each layer.
+    """
     n_layers = len(sizes) - 1
-    slopes = np.empty(sizes.sum(), dtype=parameters.dtype)  # of SiLU, layer after layer
     value = inputs
     place = filled = 0
     for layer in range(n_layers):
@@ -122,10 +136,21 @@ def _pull_back(
             filled += n_out
         value = after
     cvs[:] = value
-    end, end_filled = place, filled
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _back(
+    sizes: NDArray[np.int64],
+    parameters: NDArray[Any],
+    slopes: NDArray[Any],
+    weights: NDArray[Any],
+    gradients: NDArray[np.float64],
+) -> None:
+    """Fill in the gradients of weights · CVs, from the slopes that `_forward` found."""
+    n_layers = len(sizes) - 1
     for one_set in range(len(weights)):
         back = weights[one_set]
-        place, filled = end, end_filled
+        place, filled = len(parameters), sizes[1:n_layers].sum()
         for layer in range(n_layers - 1, -1, -1):
             n_in, n_out = sizes[layer], sizes[layer + 1]
             place -= n_in * n_out + n_out

@@ -45,7 +45,7 @@ _COMPARED = 200
 _BLOCK = 1024
 #: Share of the lessons that are mixtures.
 _MIXED = 0.1
-#: A scaled bin whose standard deviation is below this one is divided by this one.
+#: Scaled inputs whose standard deviation is below this one are divided by this one.
 SMALLEST_SPREAD = 1e-4
 _TINY = 1e-300
 
@@ -316,7 +316,9 @@ def _mixtures(see: _Sight, asked: _Lessons, number: int, rng: np.random.Generato
 
 def _teach(lessons: _Lessons, settings: DistillationSettings, progress: Progress) -> nn.Sequential:
     """Return a student that has had all the lessons; it takes scaled RDFs and gives CVs."""
-    centre, spread = lessons.inputs.mean(0), lessons.inputs.std(0).clamp_min(SMALLEST_SPREAD)
+    # One spread for all bins: divided by its own, a bin that hardly moves would shout.
+    centre = lessons.inputs.mean(0)
+    spread = (lessons.inputs - centre).square().mean().sqrt().clamp_min(SMALLEST_SPREAD)
     middle, width = lessons.cvs.mean(0), lessons.cvs.std(0)
     if not (width > 0).all():
         raise NanochartError(

@@ -68,7 +68,7 @@ class MeanShift:
         Moves of the seed that moved most.
     n_features_in_ : int
         Columns of the points.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Names of the columns, if the points came with names that are all strings.
 
     Notes

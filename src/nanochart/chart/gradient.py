@@ -9,6 +9,7 @@ turns it into forces between pairs. Nothing is approximated, and no array of pai
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
@@ -42,6 +43,11 @@ class Evaluator(Protocol):
 
         Without weights, of each CV by itself.
         """
+
+    def at(
+        self, inputs: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        """Return CVs, and what makes gradients (n_sets, n_bins) of weights (n_sets, n_cvs)."""
 
 
 class ChartGradient:
@@ -119,6 +125,41 @@ class ChartGradient:
         cvs, gradients = self._pull_back(positions, sets)
         return cvs, gradients[0]
 
+    def at(
+        self, positions: ArrayLike
+    ) -> tuple[NDArray[np.float64], Callable[[ArrayLike], NDArray[np.float64]]]:
+        """Return the CVs, and what turns weights, which may depend on them, into a gradient.
+
+        For a bias V(CVs): ask for the CVs, then give −∂V/∂CV. Costs little more than `vjp`.
+
+        Parameters
+        ----------
+        positions : array_like, shape (n_atoms, 3), Å
+            As for `vjp`.
+
+        Returns
+        -------
+        cvs : ndarray of float64, shape (n_cvs,)
+        pull_back
+            Takes weights (n_cvs,), and returns the gradient (n_atoms, 3) of weights · CVs, 1/Å.
+
+        Raises
+        ------
+        NanochartError
+            As `vjp`.
+        """
+        atoms, scaled = self._scaled(positions)
+        cvs, back = self._evaluator.at(scaled)
+        self._check(cvs, scaled)
+
+        def pull_back(weights: ArrayLike) -> NDArray[np.float64]:
+            to_scaled = back(np.array(weights, dtype=np.float64, ndmin=2))
+            self._check(to_scaled, scaled)
+            only: NDArray[np.float64] = self._rdf.pull_back(atoms, to_scaled * self._per_range)[0]
+            return only
+
+        return cvs, pull_back
+
     def jacobian(self, positions: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the CVs and their derivatives in the positions.
 
@@ -143,6 +184,14 @@ class ChartGradient:
         self, positions: ArrayLike, weights: NDArray[np.float64] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return CVs, and the gradients (n_sets, n_atoms, 3) of weights · CVs."""
+        atoms, scaled = self._scaled(positions)
+        cvs, to_scaled = self._evaluator.pull_back(scaled, weights)
+        self._check(cvs, scaled)
+        self._check(to_scaled, scaled)
+        return cvs, self._rdf.pull_back(atoms, to_scaled * self._per_range)
+
+    def _scaled(self, positions: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return positions, checked, and their scaled RDF."""
         # A copy even of float64: for arrays that are not writeable numba would compile all anew.
         atoms = np.array(positions, dtype=np.float64, order="C")
         if atoms.shape != (self.n_atoms, 3) or not np.isfinite(atoms).all():
@@ -150,15 +199,14 @@ class ChartGradient:
                 f"gradient: expected finite positions of shape ({self.n_atoms}, 3), Å, got "
                 + (f"shape {atoms.shape}" if atoms.shape != (self.n_atoms, 3) else "NaN or inf")
             )
-        scaled = (self._rdf.density(atoms) - self._minimum) * self._per_range
-        cvs, to_scaled = self._evaluator.pull_back(scaled, weights)
-        gradients = self._rdf.pull_back(atoms, to_scaled * self._per_range)
-        if not (np.isfinite(cvs).all() and np.isfinite(gradients).all()):
+        return atoms, (self._rdf.density(atoms) - self._minimum) * self._per_range
+
+    def _check(self, found: NDArray[np.float64], scaled: NDArray[np.float64]) -> None:
+        if not np.isfinite(found).all():
             raise NanochartError(
                 f"gradient: the encoder overflows in {self.precision} on this structure (scaled "
                 f"RDFs up to {np.abs(scaled).max():.3g}); give precision='float64', or look at it"
             )
-        return cvs, gradients
 
 
 class _TorchEvaluator:
@@ -186,6 +234,13 @@ class _TorchEvaluator:
         finally:
             torch.set_num_threads(before)
         return cvs.double().numpy(), gradients.double().numpy()
+
+    def at(
+        self, inputs: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        # One pass back for each CV now: torch's graph would not outlive the call.
+        cvs, gradients = self.pull_back(inputs, None)
+        return cvs, lambda weights: weights @ gradients
 
 
 class _AnyEncoder:

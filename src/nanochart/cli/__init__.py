@@ -18,11 +18,11 @@ from nanochart.terminal import say
 
 # Importing them makes their verbs known, and `nanochart --help` lists them in this order.
 # isort: off
-from nanochart.cli import runs, structures, charts, motion
+from nanochart.cli import runs, structures, charts, motion, biasing
 
 # isort: on
 
-__all__ = ["app", "charts", "main", "motion", "runs", "structures"]
+__all__ = ["app", "biasing", "charts", "main", "motion", "runs", "structures"]
 
 
 def _version(asked: bool) -> None:

@@ -1,8 +1,9 @@
-"""Unbiased molecular dynamics of one cluster, block by block.
+"""Molecular dynamics of one cluster, block by block.
 
-Langevin dynamics, or constant energy, in LAMMPS. A block is a fixed number of frames under one
-thermostat whose seed derives from (run seed, block), and a state between blocks is a value. So a
-run taken up from any state gives the same bits as one that was never stopped.
+Langevin dynamics, or constant energy, in LAMMPS; unbiased, unless a force is given. A block is a
+fixed number of frames under one thermostat whose seed derives from (run seed, block), and a state
+between blocks is a value. So a run taken up from any state gives the same bits as one that was
+never stopped.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import engine_for
-from nanochart.sampling.rgl import Rgl
+from nanochart.sampling.lammps import ExternalForce, engine_for
+from nanochart.sampling.potentials import Potential
 
 Array = NDArray[np.float64]
 
@@ -101,7 +102,7 @@ class Frames:
     temperatures: Array
 
 
-def initial_state(start: Array, settings: MdSettings, potential: Rgl) -> MdState:
+def initial_state(start: Array, settings: MdSettings, potential: Potential) -> MdState:
     """Return a cluster (n_atoms, 3) Å with Maxwell velocities.
 
     A minimum shares them out: after some damping times (or at constant energy, in a vibration)
@@ -120,7 +121,13 @@ def initial_state(start: Array, settings: MdSettings, potential: Rgl) -> MdState
 
 
 def md(
-    state: MdState, settings: MdSettings, potential: Rgl, *, n_frames: int
+    state: MdState,
+    settings: MdSettings,
+    potential: Potential,
+    *,
+    n_frames: int,
+    external: ExternalForce | None = None,
+    stride: int = 1,
 ) -> Iterator[tuple[MdState, Frames]]:
     """Run MD from a state, block by block.
 
@@ -132,6 +139,9 @@ def md(
         As they were when the run began.
     n_frames
         Run until there are this many frames, counted from the run's beginning.
+    external, stride
+        A force besides the potential's, as of `nanochart.sampling.lammps.Engine.trajectory`; it
+        is asked for at the start of every block, too.
 
     Yields
     ------
@@ -159,6 +169,8 @@ def md(
                 steps_per_frame=settings.steps_per_frame,
                 damping=settings.damping,
                 seed=int(np.random.default_rng(key).integers(1, 900_000_000)),
+                external=external,
+                stride=stride,
             )
             if not found.energies.max() < 0:  # NaN, too
                 raise NanochartError("the cluster flew apart; is the time step too long?")

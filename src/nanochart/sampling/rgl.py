@@ -73,7 +73,7 @@ class Rgl:
         return self.reach[1] * self.r0
 
     @cached_property
-    def _tails(self) -> tuple[Array, Array]:
+    def tails(self) -> tuple[Array, Array]:
         """Coefficients (c3, c4, c5) of the polynomial tail of repulsion and hopping."""
         return (
             self._matched_tail(self.repulsion, self.p / self.r0),
@@ -95,11 +95,11 @@ class Rgl:
 
     def repulsion_at(self, r: Array) -> tuple[Array, Array]:
         """Return the repulsive term of one pair and its derivative, eV and eV/Å, at r (Å)."""
-        return self._term(r, self.repulsion, self.p / self.r0, self._tails[0])
+        return self._term(r, self.repulsion, self.p / self.r0, self.tails[0])
 
     def hopping_at(self, r: Array) -> tuple[Array, Array]:
         """Return the hopping (before squaring) and its derivative, eV and eV/Å, at r (Å)."""
-        return self._term(r, self.hopping, self.q / self.r0, self._tails[1])
+        return self._term(r, self.hopping, self.q / self.r0, self.tails[1])
 
     def _term(self, r: Array, height: float, decay: float, tail: Array) -> tuple[Array, Array]:
         x = np.minimum(r - self.cutoff, 0.0)

@@ -5,7 +5,6 @@ As `nanochart.show.figures`: arrays in, matplotlib figures out, no pyplot.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,14 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from nanochart.dynamics.residence import running_average
 from nanochart.show.palette import ACCENT, INK, family_colour
 from nanochart.show.structure_figures import Image
 from nanochart.show.style import WIDE, Floats, style
 
-_MEDIANS = 20  # of a thousand parts: how long a change has to last
 _MOST_POINTS = 100_000  # drawn a panel: more would only cover one another
 
 
@@ -32,56 +30,27 @@ class Trajectory:
     cvs: Floats  #: (n_frames, n_cvs)
     families: NDArray[np.integer]  #: (n_frames,) family ids, below 0 for none
     unit: str = "ns"  #: of the times, or "frame"
+    energies: Floats | None = None  #: (n_frames,) eV; NaN where it is not known
 
     def between(self, start: float, stop: float) -> Trajectory:
         """Return the part from ``start`` to ``stop``."""
         inside = (self.times >= start) & (self.times <= stop)
-        return Trajectory(self.times[inside], self.cvs[inside], self.families[inside], self.unit)
-
-
-def running_mean(values: Floats, window: int) -> Floats:
-    """Return the mean over ``window`` frames around each, (n_frames, …); fewer at the ends."""
-    half = max(1, window) // 2
-    total = np.cumsum(np.concatenate([np.zeros((1, *values.shape[1:])), values]), axis=0)
-    places = np.arange(len(values))
-    first, last = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
-    counts = (last - first).reshape(-1, *([1] * (values.ndim - 1)))
-    return np.asarray((total[last] - total[first]) / counts)
-
-
-def main_transitions(trajectory: Trajectory, n: int = 2) -> list[tuple[float, float]]:
-    """Return the ``n`` intervals of time in which the CVs change most, and stay changed.
-
-    The median over 2 % of the frames before is compared with that over 2 % after, every CV in units
-    of its standard deviation: an excursion that comes back moves no median. An interval is those
-    4 %, no two overlap, and a change below one standard deviation is none.
-    """
-    times, cvs = trajectory.times, np.asarray(trajectory.cvs, dtype=np.float64)
-    if len(times) < 2 * _MEDIANS:
-        return []
-    # A thousand medians of as many frames each stand for the trajectory.
-    edges = np.linspace(0, len(times), min(1000, len(times)) + 1).astype(int)
-    parts = np.stack([np.median(cvs[a:b], axis=0) for a, b in itertools.pairwise(edges)])
-    scaled = parts / np.where(cvs.std(axis=0) > 0, cvs.std(axis=0), 1.0)
-    medians = np.median(sliding_window_view(scaled, _MEDIANS, axis=0), axis=-1)
-    change = np.linalg.norm(medians[_MEDIANS:] - medians[:-_MEDIANS], axis=1)
-    found: list[tuple[float, float]] = []
-    while len(found) < n and change.max(initial=0.0) > 1.0:
-        k = int(np.argmax(change))
-        first, last = edges[k], min(edges[k + 2 * _MEDIANS], len(times) - 1)
-        found.append((float(times[first]), float(times[last])))
-        change[max(0, k - 2 * _MEDIANS) : k + 2 * _MEDIANS] = 0.0
-    return sorted(found)
+        energies = None if self.energies is None else self.energies[inside]
+        return Trajectory(
+            self.times[inside], self.cvs[inside], self.families[inside], self.unit, energies
+        )
 
 
 def draw_course(
     trajectory: Trajectory,
     *,
     transitions: Sequence[tuple[float, float]] = (),
-    average: int | None = None,
+    average: float | None = None,
     width: float = WIDE,
 ) -> Figure:
     """Draw every CV against time, coloured by family, with a running average (Fig. 6C, S7).
+
+    The energy has a panel below, if it is known.
 
     Parameters
     ----------
@@ -90,16 +59,23 @@ def draw_course(
     transitions
         (start, stop) of intervals to mark.
     average
-        Frames of the running average; by default a hundredth of all.
+        Window of the running average, in the unit of the times; by default a hundredth of all.
     width
         Inches.
     """
     n_cvs = trajectory.cvs.shape[1]
+    energies = trajectory.energies
+    known = energies is not None and bool(np.isfinite(energies).any())
+    n_panels = n_cvs + known
     with style():
-        figure = Figure(figsize=(width, 0.45 + 1.05 * n_cvs))
-        panels = figure.subplots(n_cvs, 1, sharex=True, squeeze=False)[:, 0]
+        figure = Figure(figsize=(width, 0.45 + 1.05 * n_panels))
+        panels = figure.subplots(n_panels, 1, sharex=True, squeeze=False)[:, 0]
         for k, axes in enumerate(panels):
-            draw_cv(axes, trajectory, k, average)
+            if k < n_cvs:
+                draw_cv(axes, trajectory, k, average)
+            elif energies is not None:
+                _draw_values(axes, trajectory, energies, average)
+                axes.set_ylabel("energy / eV")
             for start, stop in transitions:
                 for time in (start, stop):
                     axes.axvline(time, color="#8b0000", linewidth=0.9, linestyle=(0, (4, 2)))
@@ -112,31 +88,33 @@ def _time_label(trajectory: Trajectory) -> str:
     return "frame" if trajectory.unit == "frame" else f"time / {trajectory.unit}"
 
 
-def draw_cv(axes: Axes, trajectory: Trajectory, k: int, average: int | None = None) -> None:
+def draw_cv(axes: Axes, trajectory: Trajectory, k: int, average: float | None = None) -> None:
     """Draw one CV against time into axes, coloured by family, with its running average."""
-    n = len(trajectory.times)
+    _draw_values(axes, trajectory, np.asarray(trajectory.cvs[:, k], dtype=np.float64), average)
+    axes.set_ylabel(f"CV{k + 1}")
+
+
+def _draw_values(axes: Axes, trajectory: Trajectory, values: Floats, average: float | None) -> None:
+    """Draw a value of every frame against time, coloured by family, with a running average."""
+    times, n = trajectory.times, len(trajectory.times)
     shown = np.arange(min(n, _MOST_POINTS)) * n // max(min(n, _MOST_POINTS), 1)
     ids, places = np.unique(trajectory.families[shown], return_inverse=True)
     table = np.array([family_colour(int(one)) for one in ids])
     axes.scatter(
-        trajectory.times[shown],
-        trajectory.cvs[shown, k],
+        times[shown],
+        values[shown],
         s=float(np.clip(4000 / max(len(shown), 1), 0.5, 8.0)),
         c=table[places] if len(shown) else [],
         linewidths=0,
         rasterized=True,
     )
-    if n > 2:
-        window = average if average is not None else max(3, n // 100)
-        axes.plot(
-            trajectory.times,
-            running_mean(np.asarray(trajectory.cvs[:, k], dtype=np.float64), window),
-            color=INK,
-            linewidth=0.9,
-            linestyle=(0, (3, 1.5)),
-        )
-        axes.set_xlim(trajectory.times[0], trajectory.times[-1])
-    axes.set_ylabel(f"CV{k + 1}")
+    known = np.isfinite(values)
+    if known.sum() > 2:
+        span = float(times[-1] - times[0])
+        window = average if average is not None else max(span / 100, 2 * span / (n - 1))
+        mean = running_average(values[known], times[known], window)
+        axes.plot(times[known], mean, color=INK, linewidth=0.9, linestyle=(0, (3, 1.5)))
+        axes.set_xlim(times[0], times[-1])
 
 
 def draw_windows(

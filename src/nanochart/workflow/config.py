@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -28,13 +28,16 @@ FEWEST_BINS = 78
 DEVICES = r"auto|cpu|cuda(:\d+)?"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of a file of settings: unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class System(_Section):
+class System(Section):
     """What is charted."""
 
     species: str = Field(description="chemical symbol")
@@ -44,7 +47,7 @@ class System(_Section):
     )
 
 
-class PotentialSection(_Section):
+class PotentialSection(Section):
     """A potential of your own, in place of a built-in RGL set.
 
     `rgl` takes `p`, `q`, `A`, `xi`, `r0` (and `reach`); `lennard-jones` takes `epsilon` and
@@ -130,7 +133,7 @@ _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-class Sampling(_Section):
+class Sampling(Section):
     """Parallel-tempering MD."""
 
     temperatures: list[Positive] = Field(description="the ladder, K, increasing", min_length=1)
@@ -171,14 +174,14 @@ class Sampling(_Section):
         return self
 
 
-class Quench(_Section):
+class Quench(Section):
     """Local minimisation."""
 
     force_tolerance: Positive = Field(default=1e-3, description="largest force component, eV/Å")
     max_steps: Count = Field(default=5000, description="iterations before a quench has failed")
 
 
-class Structure(_Section):
+class Structure(Section):
     """Classes and duplicates."""
 
     cutoff: Positive | None = Field(
@@ -189,7 +192,7 @@ class Structure(_Section):
     )
 
 
-class Descriptor(_Section):
+class Descriptor(Section):
     """The radial distribution function."""
 
     bandwidth: Positive = Field(default=0.2, description="of the Gaussian kernel, Å")
@@ -216,7 +219,7 @@ class Descriptor(_Section):
         return bandwidth
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section):
     """The autoencoder; the defaults are the paper's protocol."""
 
     network: Literal["paper", "compact"] = Field(
@@ -245,7 +248,7 @@ class TrainingSection(_Section):
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of split, weights, batches")
 
 
-class FamiliesSection(_Section):
+class FamiliesSection(Section):
     """Mean shift on the chart."""
 
     bandwidth: Positive | None = Field(
@@ -256,7 +259,7 @@ class FamiliesSection(_Section):
     )
 
 
-class Resources(_Section):
+class Resources(Section):
     """The machine; changing the workers changes no result, nor redoes a stage."""
 
     workers: Annotated[int, Field(ge=0)] = Field(default=0, description="processes; 0: all cores")
@@ -276,7 +279,7 @@ class Resources(_Section):
         return device
 
 
-class RunFile(_Section):
+class RunFile(Section):
     """A whole run file."""
 
     system: System
@@ -338,13 +341,32 @@ def parse_run_file(text: str, *, where: str) -> RunFile:
         The text is not TOML, holds an unknown key or a value out of range; the message names
         the key.
     """
+    return parse_settings(RunFile, text, where=where, page="docs/run-file.md")
+
+
+def parse_settings(kind: type[Settings], text: str, *, where: str, page: str) -> Settings:
+    """Return the settings of one kind in a TOML text; ``page`` says which keys there are.
+
+    Raises
+    ------
+    NanochartError
+        As `parse_run_file`.
+    """
     try:
         values: dict[str, Any] = tomllib.loads(text)
-        return RunFile.model_validate(values)
     except tomllib.TOMLDecodeError as error:
         raise NanochartError(f"{where}: is not TOML ({error})") from None
+    return checked_settings(kind, values, where=where, page=page)
+
+
+def checked_settings(
+    kind: type[Settings], values: Mapping[str, Any], *, where: str, page: str
+) -> Settings:
+    """Return the settings of one kind that some values make; errors as `parse_settings`."""
+    try:
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise NanochartError(f"{where}: {_first_problem(error)}") from None
+        raise NanochartError(f"{where}: {_first_problem(error, page)}") from None
 
 
 def as_toml(values: Mapping[str, Mapping[str, Any]]) -> str:
@@ -372,11 +394,11 @@ def _plain(value: Any) -> Any:
     raise NanochartError(f"{value!r} cannot stand in a run file: give numbers, text or lists")
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError, page: str) -> str:
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; see docs/run-file.md for those there are"
+        return f"unknown key {key!r}; see {page} for those there are"
     if problem["type"] == "missing":
         return f"the key {key!r} is missing"
     message = problem["msg"].removeprefix("Value error, ")

@@ -7,6 +7,8 @@ that the page can search them after a while.
 
 from __future__ import annotations
 
+import csv
+import io
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -342,7 +344,14 @@ def _table(path: Path | None) -> str | None:
             f"{path}: is no table of `nanochart project` (it begins {text[:40]!r}); project the "
             "trajectory first"
         )
-    return text
+    return _without_words(text) if "sentence" in header else text
+
+
+def _without_words(text: str) -> str:
+    """Return a table without its words, whose commas the page does not expect."""
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    kept = [k for k, name in enumerate(rows[0]) if name not in ("name", "sentence")]
+    return "".join(",".join(row[k] for k in kept) + "\n" for row in rows)
 
 
 def _structures_of(text: str, chart: Chart) -> tuple[NDArray[np.float64], int]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.dynamics.transitions import main_windows
 from nanochart.errors import NanochartError
 from nanochart.progress import Progress
+from nanochart.sampling.quench import quench
 from nanochart.show.content import DimensionScan, ReportContent
 from nanochart.show.plates import check_formats, chosen, write_plates
 from nanochart.show.run_plates import run_plates
 from nanochart.show.sights import Renderer, Sight
 from nanochart.show.style import own_style
-from nanochart.show.trajectory_figures import Trajectory, main_transitions
+from nanochart.show.trajectory_figures import Trajectory
+from nanochart.trajectories.frames import Place
+from nanochart.trajectories.opening import open_trajectory
+from nanochart.workflow.course import Course, read_courses
+from nanochart.workflow.describe import cutoff_of
 from nanochart.workflow.run import Run
 
 #: Snapshots shown in each magnified window.
@@ -82,99 +87,82 @@ def with_trajectory(
     run: Run, content: ReportContent, path: Path, frame_time: float | None
 ) -> ReportContent:
     """Return the content with the trajectory of a table, its main transitions and snapshots."""
-    table = _read_table(path)
-    course = _trajectory(table, path, frame_time, content.n_cvs)
-    windows = tuple(main_transitions(course))
+    (course,) = read_courses(path, frame_time=frame_time, n_cvs=content.n_cvs, joined=True)
+    times = moments_of(course)
+    windows = tuple(main_windows(course.families, times))
+    cutoff = cutoff_of(run.file)
     return replace(
         content,
-        trajectory=course,
+        trajectory=trajectory_of(course),
         windows=windows,
-        snapshots=tuple(_snapshots(run, table, course, window) for window in windows),
+        snapshots=tuple(
+            snapshots_in(course, window, run.file.system.n_atoms, cutoff) for window in windows
+        ),
     )
 
 
-def _read_table(path: Path) -> dict[str, list[str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file)
-            table: dict[str, list[str]] = {name: [] for name in rows.fieldnames or ()}
-            for number, row in enumerate(rows, 2):
-                if None in row or None in row.values():
-                    raise NanochartError(f"{path}: line {number} has not as many cells as the head")
-                for name, cell in row.items():
-                    table[name].append(cell)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise NanochartError(f"{path}: cannot be read ({reason})") from None
-    return table
+def trajectory_of(course: Course) -> Trajectory:
+    """Return a course as the figures take it."""
+    unit = "ns" if course.timed else "frame"
+    return Trajectory(moments_of(course), course.cvs, course.families, unit, course.energies)
 
 
-def _trajectory(
-    table: dict[str, list[str]], path: Path, frame_time: float | None, n_cvs: int
-) -> Trajectory:
-    """Return what a projection's table says; times by its own column, or frame by frame."""
-    needed = [*(f"cv{k + 1}" for k in range(n_cvs)), "family"]
-    missing = [name for name in needed if name not in table]
-    if missing:
-        raise NanochartError(
-            f"{path}: has no column {missing[0]!r}; give a table that `nanochart project` made "
-            f"with this run's chart of {n_cvs} CVs"
-        )
-    cvs = np.column_stack([_numbers(table, name, path) for name in needed[:-1]])
-    families = _numbers(table, "family", path).astype(np.int64)
-    if "time_ns" in table:
-        times, unit = _numbers(table, "time_ns", path), "ns"
-    elif "time_ps" in table:
-        times, unit = _numbers(table, "time_ps", path) / 1000, "ns"
-    elif frame_time is not None:
-        times, unit = np.arange(len(cvs)) * frame_time / 1000, "ns"
-    else:
-        times, unit = np.arange(len(cvs), dtype=np.float64), "frame"
-    finite = np.isfinite(cvs).all(axis=1) & np.isfinite(times)
-    if np.any(np.diff(times[finite]) < 0):
-        raise NanochartError(f"{path}: its times do not increase; give one trajectory in order")
-    return Trajectory(times[finite], cvs[finite], families[finite], unit)
+def moments_of(course: Course) -> NDArray[np.float64]:
+    """Return a course's times in the figures' unit: ns, or frames."""
+    return course.times / 1000 if course.timed else course.times
 
 
-def _numbers(table: dict[str, list[str]], name: str, path: Path) -> NDArray[np.float64]:
-    try:
-        return np.array([float(cell) if cell else np.nan for cell in table[name]])
-    except ValueError as error:
-        raise NanochartError(f"{path}: column {name!r} holds no numbers ({error})") from None
-
-
-def _snapshots(
-    run: Run, table: dict[str, list[str]], course: Trajectory, window: tuple[float, float]
+def snapshots_in(
+    course: Course,
+    window: tuple[float, float],
+    n_atoms: int,
+    cutoff: float,
+    *,
+    quenched_by: str | None = None,
 ) -> tuple[tuple[float, Sight], ...]:
-    """Return a few structures of a window, evenly spread, from the files that the table names.
+    """Return a few structures of a window, evenly spread, from the file that the course is of.
 
-    Where a file is gone, hot frames were quenched on the way, or the column is not there, there
-    are none: the figure goes without.
+    Where the file is gone or its frames are not known there are none: the figure goes without.
+
+    Parameters
+    ----------
+    course
+        The trajectory.
+    window
+        From when to when, in the figures' unit.
+    n_atoms, cutoff
+        Of the cluster, whose frames the file must hold and nothing else; the CNA cut-off, Å.
+    quenched_by
+        RGL set by which they are quenched first; None shows hot frames as they are, hot.
     """
-    from nanochart.formats import read_structures
-    from nanochart.workflow.describe import cutoff_of
     from nanochart.workflow.sights import sights_of
 
-    inside = np.flatnonzero((course.times >= window[0]) & (course.times <= window[1]))
-    files = set(table.get("file", ()))
-    if not inside.size or len(files) != 1 or "frame" not in table:
+    times = moments_of(course)
+    inside = np.flatnonzero((times >= window[0]) & (times <= window[1]))
+    if not inside.size or course.frames is None or not Path(course.name).is_file():
         return ()
-    path = Path(files.pop())
-    if not path.exists() or len(table["frame"]) != len(course.times):
-        return ()
-    rows = inside[np.linspace(0, len(inside) - 1, _SNAPSHOTS + 2).astype(int)[1:-1]]
-    wanted = {int(float(table["frame"][row])): float(course.times[row]) for row in rows}
-    found: dict[int, Any] = {}
-    for block in read_structures(path, species=run.file.system.species):
-        for place, frame in enumerate(block.frames):
-            if int(frame) in wanted:
-                found[int(frame)] = block.positions[place]
-        if len(found) == len(wanted):
-            break
+    rows = np.unique(inside[np.linspace(0, len(inside) - 1, _SNAPSHOTS + 2).astype(int)[1:-1]])
+    wanted = {int(course.frames[row]): float(times[row]) for row in rows}
+    found = _frames_of(Path(course.name), wanted, n_atoms)
     if not found:
         return ()
-    sights = sights_of(np.stack(list(found.values())), cutoff_of(run.file))
+    positions = np.stack(list(found.values()))
+    if quenched_by is not None:
+        positions = quench(positions, potential=quenched_by).positions
+    sights = sights_of(positions, cutoff)
     return tuple((wanted[frame], sight) for frame, sight in sorted(zip(found, sights, strict=True)))
+
+
+def _frames_of(path: Path, wanted: Iterable[int], n_atoms: int) -> dict[int, NDArray[np.float64]]:
+    """Return some frames (n_atoms, 3) of a file, as far as it has them."""
+    found: dict[int, NDArray[np.float64]] = {}
+    trajectory, place = open_trajectory(path), Place()
+    for one in sorted(set(wanted)):
+        for frames in trajectory.frames(range(one, one + 1), place):
+            if frames.positions.shape[1] == n_atoms:
+                found[one] = frames.positions[0]
+            place = frames.after
+    return found
 
 
 def read_dimensions(folder: Path) -> DimensionScan | None:

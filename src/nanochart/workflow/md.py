@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,14 @@ from numpy.typing import NDArray
 
 from nanochart.dynamics.md import MdSettings, initial_state, md
 from nanochart.errors import NanochartError
-from nanochart.formats import read_structures
 from nanochart.parallel import available_cores
 from nanochart.progress import Progress
 from nanochart.sampling.lammps import engine_for
-from nanochart.sampling.rgl import Rgl, rgl
-from nanochart.sampling.seeds import MOTIFS, seed_clusters
+from nanochart.sampling.potentials import Potential
+from nanochart.sampling.seeds import seed_clusters
+from nanochart.workflow.live import Live
 from nanochart.workflow.provenance import cpu_name, versions
+from nanochart.workflow.start import Start, find_start
 from nanochart.workflow.trajectory import (
     Record,
     TrajectoryFiles,
@@ -31,21 +31,6 @@ from nanochart.workflow.trajectory import (
 )
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a run begins.
-
-    ``name`` a motif, or the hash of a file's positions: what a resumed run must agree on;
-    ``positions`` (n_atoms, 3) Å of a file, None for a motif, which is built when it is needed;
-    ``n_atoms``; ``potential``.
-    """
-
-    name: str
-    positions: Array | None
-    n_atoms: int
-    potential: Rgl
 
 
 def whole_number(length: float, part: float, of: str, by: str) -> int:
@@ -72,9 +57,12 @@ def run_md(
     n_frames: int,
     species: str | None = None,
     n_atoms: int | None = None,
-    frame: int = 0,
+    frame: int | None = None,
+    family: int | None = None,
     potential: str | None = None,
     overwrite: bool = False,
+    chart: Path | None = None,
+    every: int = 1,
     progress: Progress,
 ) -> dict[str, Any]:
     """Run MD until a trajectory has so many frames; go on from what there is of it.
@@ -82,7 +70,8 @@ def run_md(
     Parameters
     ----------
     start
-        A motif (with ``species`` or ``potential``, and ``n_atoms``), or a structure file.
+        A motif (with ``species`` or ``potential``, and ``n_atoms``), a structure file, or a run
+        folder, whose potential is the default then.
     output
         The DCD file; ``OUTPUT.csv`` and ``OUTPUT.json`` come beside it.
     settings
@@ -92,11 +81,18 @@ def run_md(
     species, n_atoms
         Of a motif; of a file they are checked.
     frame
-        Which of a file's.
+        Which of a file's, or which snapshot of a run; the first by default.
+    family
+        Of a run: begin at the unique structure nearest to its centre.
     potential
         RGL set; the element's by default.
     overwrite
         Begin anew, whatever ``output`` holds.
+    chart
+        On which every ``every``-th frame is put while it runs, into ``OUTPUT.cvs.csv``; frames of
+        an earlier run that are not there yet, too. Quenched first if the chart is one of minima.
+    every
+        Frames from one that is put on the chart to the next.
     progress
         Called after every block.
 
@@ -106,19 +102,29 @@ def run_md(
         The start cannot be used; the output cannot be written, holds something else or is in
         use; the cluster evaporated or exploded.
     """
-    _check_output(output)
-    begin = find_start(start, species=species, n_atoms=n_atoms, frame=frame, potential=potential)
+    check_trajectory(output)
+    begin = find_start(
+        start, species=species, n_atoms=n_atoms, frame=frame, family=family, potential=potential
+    )
     identity = _identity(begin, settings)
     # What can be refused is refused before the lock makes a file; what is there is read again
     # once nobody else can change it.
     known = None if overwrite else read_record(output, identity)
+    told = Live.of(chart, begin.potential, begin.n_atoms, every) if chart is not None else None
     record = known or _fresh(begin, settings, identity)
     with alone(output):
         if not overwrite:
             record = read_record(output, identity) or record
         had = record.frames
+        if overwrite:
+            beside(output, ".cvs.csv").unlink(missing_ok=True)  # of the trajectory that was here
+        if told is not None:
+            record = told.open(output, record, settings.interval)
         if had < n_frames:
-            record = _go_on(output, record, settings, begin.potential, n_frames, progress)
+            record = _go_on(output, record, settings, begin.potential, n_frames, told, progress)
+        if told is not None:
+            told.catch_up(record.frames)
+            told.close()
     return {
         "frames": record.frames,
         "time_ns": round(record.frames * settings.interval * 1e-3, 9),
@@ -126,6 +132,7 @@ def run_md(
         "output": str(output),
         "table": str(beside(output, ".csv")),
         "record": str(beside(output, ".json")),
+        **({} if told is None else told.summary),
     }
 
 
@@ -133,14 +140,15 @@ def _go_on(
     output: Path,
     record: Record,
     settings: MdSettings,
-    potential: Rgl,
+    potential: Potential,
     n_frames: int,
+    told: Live | None,
     progress: Progress,
 ) -> Record:
     """Append blocks until there are so many frames; return the last record."""
     # A block that was cut short is done again in full: its frames do not count until then.
     record = replace(record, frames=record.state.block * settings.block)
-    record = _signed(record)
+    record = signed(record)
     write_record(output, record)
     with TrajectoryFiles(output, record, settings) as files:
         progress(record.frames, n_frames)
@@ -149,64 +157,15 @@ def _go_on(
             done = frames.first + len(frames.energies)
             record = replace(record, frames=done, state=state)
             write_record(output, record)
+            places = {} if told is None else told.catch_up(done)
             progress(
                 done,
                 n_frames,
+                **places,
                 energy=float(frames.energies[-1]),
                 temperature=float(frames.temperatures.mean()),
             )
     return record
-
-
-def find_start(
-    start: str,
-    *,
-    species: str | None,
-    n_atoms: int | None,
-    frame: int = 0,
-    potential: str | None,
-) -> Start:
-    """Return where a run begins: a motif by name, in any case, or a frame of a structure file.
-
-    Raises
-    ------
-    NanochartError
-        The file or frame cannot be used, or what a motif needs is not given.
-    """
-    named = None if potential is None else rgl(potential)
-    motif = {name.lower(): name for name in MOTIFS}.get(start.lower())
-    if motif is None:
-        if not Path(start).is_file():
-            raise NanochartError(
-                f"{start}: no such file, and no motif; those are {', '.join(MOTIFS)}"
-            )
-        positions, species = _frame_of(Path(start), frame, species, n_atoms)
-        n_atoms = len(positions)
-        name = f"sha256 {hashlib.sha256(positions.tobytes()).hexdigest()}"
-    else:
-        positions, name = None, motif
-        species = species or (named.species if named else None)
-        if species is None or n_atoms is None:
-            lacking = "--species" if species is None else "--n-atoms"
-            raise NanochartError(f"the motif {motif} needs {lacking}")
-        if n_atoms < 2:
-            raise NanochartError(f"a cluster needs at least 2 atoms, not {n_atoms}")
-    named = named or rgl(species)
-    if named.species != species:
-        raise NanochartError(
-            f"the potential {named.name} is for {named.species}, but the cluster is of {species}"
-        )
-    return Start(name, positions, n_atoms, named)
-
-
-def _frame_of(
-    path: Path, frame: int, species: str | None, n_atoms: int | None
-) -> tuple[Array, str]:
-    """Return one frame (n_atoms, 3) of a structure file, and its element."""
-    for block in read_structures(path, species=species, n_atoms=n_atoms):
-        if frame in block.frames:
-            return np.ascontiguousarray(block.positions[block.frames == frame][0]), block.species
-    raise NanochartError(f"{path}: has no frame {frame}; they count from 0")
 
 
 def _identity(start: Start, settings: MdSettings) -> dict[str, Any]:
@@ -222,14 +181,19 @@ def _identity(start: Start, settings: MdSettings) -> dict[str, Any]:
 
 def _fresh(start: Start, settings: MdSettings, identity: dict[str, Any]) -> Record:
     """Return the record of a run of no frames yet."""
-    positions = start.positions
-    if positions is None:
-        engine = engine_for(start.potential, start.n_atoms, settings.timestep)
-        positions = seed_clusters(engine, motifs=(start.name,))[0].positions
+    positions = start_positions(start, settings.timestep)
     return Record(identity, 0, initial_state(positions, settings, start.potential))
 
 
-def _signed(record: Record) -> Record:
+def start_positions(start: Start, timestep: float) -> Array:
+    """Return the positions (n_atoms, 3) of a start, Å; a motif is built."""
+    if start.positions is not None:
+        return start.positions
+    engine = engine_for(start.potential, start.n_atoms, timestep)
+    return seed_clusters(engine, motifs=(start.name,))[0].positions
+
+
+def signed(record: Record) -> Record:
     """Return the record with who computes the frames to come, if that is new."""
     now = {**versions(), "machine": f"{cpu_name()}, {available_cores()} cores"}
     by = record.computed_by
@@ -244,7 +208,7 @@ def _signed(record: Record) -> Record:
     return replace(record, computed_by=[*by, entry])
 
 
-def _check_output(output: Path) -> None:
+def check_trajectory(output: Path) -> None:
     """Refuse an output that cannot be written, before any work is done."""
     if output.suffix != ".dcd":
         raise NanochartError(f"{output}: trajectories are DCD files; give a name that ends in .dcd")

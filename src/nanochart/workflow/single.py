@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
-from nanochart.formats import Block, write_csv, write_extxyz
+from nanochart.formats import Block, write_extxyz
 from nanochart.parallel import available_cores, workers
 from nanochart.progress import Progress
 from nanochart.sampling.quench import Minima, QuenchSettings, quench
 from nanochart.workflow.source import Source, check_output
-
-if TYPE_CHECKING:
-    from nanochart.chart.chart import Chart
 
 
 def quench_files(
@@ -185,66 +180,3 @@ def families_of(
         }
         for one in chart.families or ()
     ]
-
-
-def project_files(
-    chart_path: Path,
-    files: Sequence[Path],
-    output: Path,
-    *,
-    quench_first: bool,
-    potential: str | None,
-    n_workers: int,
-    species: str | None,
-    skip_bad: bool,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Write the chart coordinates of every structure of some files as CSV."""
-    from nanochart.chart.chart import load_chart
-
-    check_output(output)
-    chart = load_chart(chart_path)
-    source = Source(
-        files, species=species or chart.species, n_atoms=chart.n_atoms, skip_bad=skip_bad
-    )
-    counts = {"structures": 0, "outside": 0, "failed quenches": 0}
-    place = (f"cv{i + 1}" for i in range(chart.model.n_cvs))
-    header = ("file", "frame", *place, "family", "inside", "error", "converged")
-    with contextlib.ExitStack() as stack:
-        minima_of = None
-        if quench_first:
-            minima_of = functools.partial(
-                quench,
-                # The landscape that the chart is of, if it is known.
-                potential=potential or chart.provenance.get("potential"),
-                species=chart.species,
-                executor=stack.enter_context(workers(n_workers)),
-            )
-        write_csv(output, header, _projected(chart, source, minima_of, counts, progress))
-    return {**counts, "skipped": source.skipped, "output": str(output)}
-
-
-def _projected(
-    chart: Chart,
-    source: Source,
-    minima_of: Callable[[NDArray[np.float64]], Minima] | None,
-    counts: dict[str, int],
-    progress: Progress,
-) -> Iterator[tuple[Any, ...]]:
-    """Yield a row of the table for each structure."""
-    for path, block in source:
-        positions, converged = block.positions, np.ones(len(block.frames), dtype=bool)
-        if minima_of is not None:
-            minima = minima_of(positions)
-            positions, converged = minima.positions, minima.converged
-        points = chart.evaluate(positions)
-        # What was not quenched is no minimum: it has a place, but no family.
-        families = np.where(converged, points.families, -1)
-        for i, frame in enumerate(block.frames):
-            place = (f"{value:.6g}" for value in points.cvs[i])
-            judged = (families[i], int(points.inside[i]), f"{points.errors[i]:.6g}")
-            yield (path, frame, *place, *judged, int(converged[i]))
-        counts["structures"] += len(block.frames)
-        counts["outside"] += int((~points.inside).sum())
-        counts["failed quenches"] += int((~converged).sum())
-        progress(counts["structures"], 0)

@@ -11,7 +11,7 @@ import base64
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +35,52 @@ _ROW = "{:10d},{:16.6f},{:18.8f},{:14.6f}\n"
 
 @dataclass(frozen=True)
 class Record:
-    """What ``OUTPUT.json`` holds: settings, frames that count, who computed them, and the state."""
+    """What ``OUTPUT.json`` holds: settings, frames that count, who computed them, and the state.
+
+    ``more`` is what a kind of run adds: anything JSON can hold.
+    """
 
     settings: dict[str, Any]
     frames: int
     state: MdState
     computed_by: list[dict[str, Any]] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+class Rows:
+    """A table of rows of one length, appended to; what lies behind the rows that count is cut off.
+
+    Parameters
+    ----------
+    path
+        Made anew where no rows count.
+    header
+        What comes before the first row.
+    length
+        Bytes of a row.
+    n_rows
+        How many count.
+    """
+
+    def __init__(self, path: Path, header: bytes, length: int, n_rows: int) -> None:
+        end = len(header) + n_rows * length
+        if n_rows and (not path.exists() or path.stat().st_size < end):
+            raise NanochartError(f"{path}: is cut short or gone; restore it, or --overwrite all")
+        self._file = path.open("r+b" if n_rows else "wb")
+        self._file.truncate(end if n_rows else 0)
+        self._file.seek(0, os.SEEK_END)
+        if not n_rows:
+            self._file.write(header)
+
+    def append(self, rows: bytes) -> None:
+        """Append rows; on return they are on the disk."""
+        self._file.write(rows)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class TrajectoryFiles:
@@ -55,15 +95,8 @@ class TrajectoryFiles:
             timestep=settings.timestep,
             steps_per_frame=settings.steps_per_frame,
         )
-        path = beside(output, ".csv")
-        end = len(_HEADER) + record.frames * len(_ROW.format(0, 0.0, 0.0, 0.0))
-        if record.frames and (not path.exists() or path.stat().st_size < end):
-            raise NanochartError(f"{path}: is cut short or gone; restore it, or --overwrite all")
-        self._table = path.open("r+b" if record.frames else "wb")
-        self._table.truncate(end if record.frames else 0)
-        self._table.seek(0, os.SEEK_END)
-        if not record.frames:
-            self._table.write(_HEADER)
+        length = len(_ROW.format(0, 0.0, 0.0, 0.0))
+        self._table = Rows(beside(output, ".csv"), _HEADER, length, record.frames)
 
     def append(self, frames: Frames) -> None:
         """Append frames and their rows; on return they are on the disk."""
@@ -73,9 +106,7 @@ class TrajectoryFiles:
             _ROW.format(i, (i + 1) * self._interval, energy, kelvin)
             for i, (energy, kelvin) in enumerate(columns, start=frames.first)
         )
-        self._table.write("".join(rows).encode())
-        self._table.flush()
-        os.fsync(self._table.fileno())
+        self._table.append("".join(rows).encode())
 
     def __enter__(self) -> TrajectoryFiles:
         """Return itself."""
@@ -100,15 +131,21 @@ def write_record(output: Path, record: Record) -> None:
             "positions": _as_text(record.state.positions),
             "velocities": _as_text(record.state.velocities),
         },
+        **({"more": record.more} if record.more else {}),
     }
     write_text(beside(output, ".json"), json.dumps(content, indent=1) + "\n")
 
 
-def read_record(output: Path, identity: dict[str, Any]) -> Record | None:
-    """Return the record of a run to go on with, None where there is nothing yet, or refuse."""
+def read_record(
+    output: Path, identity: dict[str, Any], *, tables: Sequence[str] = (".csv",)
+) -> Record | None:
+    """Return the record of a run to go on with, None where there is nothing yet, or refuse.
+
+    ``tables`` are the suffixes of what is written beside the trajectory.
+    """
     path = beside(output, ".json")
     if not path.exists():
-        for file in (output, beside(output, ".csv")):
+        for file in (output, *(beside(output, suffix) for suffix in tables)):
             if file.exists() and file.stat().st_size:
                 raise NanochartError(
                     f"{file}: is there already, without the record ({path.name}) to go on from; "
@@ -133,6 +170,7 @@ def read_record(output: Path, identity: dict[str, Any]) -> Record | None:
                 int(state["block"]),
             ),
             content["computed_by"],
+            content.get("more", {}),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise NanochartError(

@@ -154,6 +154,11 @@ def test_plumed_s_input(exports, require_oracle, target):
     assert "RESTRAINT" in text
     if target == "metatomic":
         assert "SPECIES1=1-90\n  SPECIES_TO_TYPES=79\n" in text
+        for k, unit in enumerate(("1,0,0", "0,1,0", "0,0,1"), start=1):
+            assert f"unit{k}: CONSTANT VALUES={unit}\n" in text
+            assert f"along{k}: CUSTOM ARG=cv,unit{k} FUNC=x*y PERIODIC=NO\n" in text
+            assert f"cv{k}: SUM ARG=along{k} PERIODIC=NO\n" in text
+        assert "SELECT_COMPONENTS ARG" not in text  # wrong forces in PLUMED 2.10.1
         return
     labels = re.findall(r"^(d\d+): DISTANCE ATOMS=1,(\d+) COMPONENTS$", text, flags=re.MULTILINE)
     assert [int(atom) for _, atom in labels] == list(range(2, 91))

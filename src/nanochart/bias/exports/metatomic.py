@@ -118,10 +118,18 @@ def _plumed_input(subject: Subject) -> str:
         f"  SPECIES1=1-{subject.n_atoms}",
         f"  SPECIES_TO_TYPES={subject.atomic_number}",
         "...",
-        *(
-            f"{label}: SELECT_COMPONENTS ARG=cv COMPONENTS={k + 1}"
-            for k, label in enumerate(components)
-        ),
+        "# Not by SELECT_COMPONENTS: several of them, and PLUMED 2.10.1 mixes up their forces.",
+        *(line for k in range(subject.n_cvs) for line in _component(k, subject.n_cvs)),
         *restraint_lines(subject, components),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _component(k: int, n_cvs: int) -> list[str]:
+    """Return the lines that make one CV a scalar: its product with a unit vector, summed up."""
+    unit = ",".join("1" if i == k else "0" for i in range(n_cvs))
+    return [
+        f"unit{k + 1}: CONSTANT VALUES={unit}",
+        f"along{k + 1}: CUSTOM ARG=cv,unit{k + 1} FUNC=x*y PERIODIC=NO",
+        f"cv{k + 1}: SUM ARG=along{k + 1} PERIODIC=NO",
+    ]

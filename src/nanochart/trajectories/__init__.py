@@ -1,0 +1,1 @@
+"""Trajectories of any length, read block by block in flat memory, and on from any frame."""

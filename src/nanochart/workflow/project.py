@@ -1,0 +1,304 @@
+"""``nanochart project``: trajectories of any length onto a chart, in flat memory.
+
+Blocks of frames are read, turned into structures, quenched where that is needed, projected by
+threads, and appended to a table in their order. After every unit of blocks the table is brought
+to the disk and a record replaced, so a projection killed anywhere goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nanochart.chart.chart import THERMAL, Chart, load_chart, shipped_charts
+from nanochart.chart.devices import using
+from nanochart.dynamics.projection import COLD, Projected, project_positions, share_of_hot
+from nanochart.errors import NanochartError
+from nanochart.parallel import available_cores, map_ordered
+from nanochart.progress import Progress
+from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, rgl
+from nanochart.structure.cutoffs import neighbour_cutoff
+from nanochart.trajectories.frames import Place
+from nanochart.workflow.projection_commits import Commits
+from nanochart.workflow.projection_quench import quenched, quenchers
+from nanochart.workflow.projection_reading import Chunk, ProjectionSettings, Reading
+from nanochart.workflow.projection_record import FileRecord, Point, Record, read_record
+from nanochart.workflow.projection_table import End, is_folder, kind_of
+from nanochart.workflow.source import check_output
+from nanochart.workflow.trajectory import alone, beside
+
+#: Blocks brought to the disk together; one where frames are quenched, which takes longer.
+UNIT = 8
+#: Widest neighbour distance of an element without parameters, Å: cutoff of what hangs together.
+_WIDEST = 3.5
+#: Frames are quenched if more than this share of the first ones are no minima.
+_SHARE_OF_HOT = 0.1
+
+
+def project_files(
+    chart_path: Path,
+    files: Sequence[Path],
+    output: Path,
+    *,
+    settings: ProjectionSettings,
+    n_workers: int = 0,
+    scheduler: str | None = None,
+    overwrite: bool = False,
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Write where every structure of some trajectories is on a chart, as a table.
+
+    Parameters
+    ----------
+    chart_path
+        The chart, or the name of one that ships.
+    files
+        Trajectories, landscapes or run folders.
+    output
+        ``.csv``, ``.parquet`` or ``.zarr``; ``OUTPUT.json`` beside it is what a later call goes
+        on from.
+    settings
+        What the rows depend on.
+    n_workers
+        Threads, and processes that quench; 0: as many as cores.
+    scheduler
+        Address of a Dask scheduler whose workers quench.
+    overwrite
+        Begin anew, whatever ``output`` holds.
+    progress
+        Called after every block.
+    tell
+        Called with a line for a person: what was assumed, what was found to be cut off.
+
+    Raises
+    ------
+    NanochartError
+        A trajectory or the output cannot be used; see the message.
+    """
+    check_output(output)
+    kind_of(output)
+    work = _Work(load_chart(chart_path), files, output, settings, tell)
+    identity = work.identity(chart_path)
+    record = None if overwrite else read_record(output, identity)
+    start = work.start(record)
+    if start is None:
+        assert record is not None
+        return work.summary(record)
+    chunks = work.reading.chunks(*start)
+    first = next(chunks)
+    if record is None:
+        record = Record(identity, work.decide_quench(first))
+    with alone(beside(output, ".lock") if is_folder(output) else output):
+        work.run(
+            itertools.chain([first], chunks),
+            record,
+            start,
+            n_workers=n_workers or available_cores(),
+            scheduler=scheduler,
+            progress=progress,
+        )
+    work.tell_cut_off()
+    return work.summary(record)
+
+
+class _Work:
+    """One projection: its chart, its trajectories, its settings."""
+
+    def __init__(
+        self,
+        chart: Chart,
+        files: Sequence[Path],
+        output: Path,
+        settings: ProjectionSettings,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.chart, self.output = chart, output
+        self.settings, self.tell = settings, tell
+        self._check_settings()
+        named = settings.potential or chart.provenance.get("potential")
+        known = named in PARAMETER_SETS or settings.potential is not None
+        self.potential: Rgl | None = rgl(str(named)) if known else PARAMETER_SETS.get(chart.species)
+        length = PARAMETER_SETS[chart.species].r0 if chart.species in PARAMETER_SETS else None
+        self.reading = Reading(
+            files,
+            settings,
+            species=chart.species,
+            n_atoms=chart.n_atoms,
+            cutoff=neighbour_cutoff(length) if length else _WIDEST,
+        )
+
+    def _check_settings(self) -> None:
+        one, chart = self.settings, self.chart
+        if one.first < 0 or one.every < 1 or (one.last is not None and one.last < one.first):
+            raise NanochartError(
+                f"frames from {one.first} to {one.last}, each {one.every}: none would be taken"
+            )
+        if one.species not in (None, chart.species):
+            raise NanochartError(
+                f"--species {one.species}: this chart was trained on {chart.species}{chart.n_atoms}"
+            )
+        if one.quench and chart.mode == THERMAL:
+            raise NanochartError(
+                "--quench: this is a thermal chart, which takes hot frames as they are; quench "
+                "onto a chart of minima"
+            )
+
+    def identity(self, chart_path: Path) -> dict[str, Any]:
+        """Return what all rows of the table depend on; the last frame and the order do not."""
+        path = chart_path if Path(chart_path).exists() else shipped_charts()[str(chart_path)]
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+        settings = {k: v for k, v in asdict(self.settings).items() if k not in ("last", "quench")}
+        return {"chart": digest, "quench asked": self.settings.quench, **settings}
+
+    def start(self, record: Record | None) -> tuple[int, Point] | None:
+        """Return the file and the point to go on from; None where nothing is left to do."""
+        nothing = Point(self.settings.first, Place(), End(), {})
+        if record is None:
+            return 0, nothing
+        reading = self.reading
+        for i, done in enumerate(record.files):
+            self._check_file(i, done)
+            reading.first_frames[i] = done.first_frame
+            changed = reading.trajectories[i].extent != done.extent
+            unfinished = i == len(record.files) - 1 and not record.finished
+            if changed or unfinished or done.last != self.settings.last:
+                point = done.point
+                record.files[i:] = []
+                record.end, record.counts, record.latest = point.end, point.counts, point.latest
+                record.finished = False
+                return i, point
+        if len(record.files) < len(reading.files):
+            begin = Point(
+                self.settings.first, Place(), record.end, dict(record.counts), record.latest
+            )
+            return len(record.files), begin
+        return None
+
+    def _check_file(self, i: int, done: FileRecord) -> None:
+        """Raise unless a trajectory is the one that was projected, or has grown."""
+        remedy = "give another --output, or --overwrite"
+        files, last = self.reading.files, self.settings.last
+        if i >= len(files) or done.path != str(files[i]):
+            raise NanochartError(
+                f"{self.output}: was made of {done.path} and others in another order; give the "
+                f"same files first, or {remedy.removeprefix('give ')}"
+            )
+        shrunk = self.reading.trajectories[i].extent < done.extent
+        if shrunk or not self.reading.same_start(i, done):
+            raise NanochartError(
+                f"{done.path}: is no longer the trajectory of which {self.output} was made; "
+                f"{remedy}"
+            )
+        if last is not None and (done.last is None or last < done.last):
+            raise NanochartError(
+                f"{self.output}: holds frames of {done.path} behind frame {last}; {remedy}"
+            )
+
+    def decide_quench(self, first: Chunk) -> bool:
+        """Return whether frames are quenched, and tell what was assumed."""
+        asked, chart = self.settings.quench, self.chart
+        if asked is not None:
+            if asked and self.potential is None:
+                raise NanochartError(
+                    f"--quench: no RGL set for {chart.species} is known; quench the frames "
+                    "elsewhere"
+                )
+            return asked
+        if chart.mode == THERMAL:
+            self.tell("a thermal chart takes frames as they are: nothing is quenched")
+            return False
+        if self.potential is None or not len(first.positions):
+            self.tell("frames are taken for minima: there is no potential to tell by")
+            return False
+        share, force = share_of_hot(first.positions, self.potential)
+        hot = share > _SHARE_OF_HOT
+        what = f"the first frames have forces of {force:.2g} eV/Å ({COLD} or less in a minimum)"
+        if hot:
+            self.tell(f"{what}: each is quenched, {self.potential.name}; or give --no-quench")
+        else:
+            self.tell(f"{what}: they are taken as minima; or give --quench")
+        return hot
+
+    def run(
+        self,
+        chunks: Iterator[Chunk],
+        record: Record,
+        start: tuple[int, Point],
+        *,
+        n_workers: int,
+        scheduler: str | None,
+        progress: Progress,
+    ) -> None:
+        """Project chunk after chunk into the table, and commit."""
+        with ExitStack() as stack:
+            threads = n_workers
+            if record.quench:
+                assert self.potential is not None
+                executor, in_flight = stack.enter_context(quenchers(n_workers, scheduler))
+                chunks, threads = quenched(chunks, self.potential, executor, in_flight), 1
+            unit = 1 if record.quench else UNIT
+            commits = Commits(self.output, self.reading, record, start, unit=unit)
+            stack.callback(commits.close)
+            stack.enter_context(using(torch.device("cpu"), 1))
+            pool = stack.enter_context(
+                ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+            )
+            known = self.reading.known_frames(start)
+            done = 0
+            for chunk, projected in map_ordered(
+                pool, self._projected, chunks, in_flight=threads + 1
+            ):
+                commits.add(chunk, projected)
+                done += chunk.frames
+                total = known or self.reading.guessed_frames(done, chunk)
+                progress(done, total, **commits.figures())
+            commits.finish()
+
+    def _projected(self, chunk: Chunk) -> tuple[Chunk, Projected | None]:
+        if not len(chunk.positions):
+            return chunk, None
+        return chunk, project_positions(
+            self.chart,
+            chunk.positions,
+            chunk.converged,
+            chunk.energies,
+            potential=self.potential,
+            errors=self.settings.errors,
+            words=self.settings.words,
+        )
+
+    def tell_cut_off(self) -> None:
+        """Tell of frames that were cut off."""
+        for trajectory in self.reading.trajectories:
+            if trajectory.cut_off is not None:
+                self.tell(
+                    f"{trajectory.path}: frame {trajectory.cut_off} is cut off; those before it "
+                    "were used, and the same command goes on there when the file has grown"
+                )
+
+    def summary(self, record: Record) -> dict[str, Any]:
+        """Return what was done, for a person; tell of what is odd."""
+        counts = Counter(record.counts)
+        if counts["repeated times"] and not self.settings.in_order:
+            self.tell(
+                f"{counts['repeated times']:,} frames are not later than one before them, as after "
+                "a restart; --in-order leaves them out"
+            )
+        names = ("outside", "failed quenches", "evaporated", "other sizes", "repeated times")
+        return {
+            "structures": record.end.rows,
+            "quenched": record.quench,
+            **{name: counts[name] for name in names},
+            "skipped": counts["skipped"],
+            "output": str(self.output),
+        }

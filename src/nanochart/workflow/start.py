@@ -1,0 +1,140 @@
+"""Where MD begins: a motif, a frame of a structure file, a snapshot or a family of a run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanochart.errors import NanochartError
+from nanochart.formats import read_structures
+from nanochart.landscape import Landscape, open_landscape
+from nanochart.sampling.potentials import Potential
+from nanochart.sampling.rgl import rgl
+from nanochart.sampling.seeds import MOTIFS
+from nanochart.workflow.config import RunFile, parse_run_file, read_run_file
+from nanochart.workflow.sample import potential_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins.
+
+    ``name`` a motif, or the hash of a file's positions: what a resumed run must agree on;
+    ``positions`` (n_atoms, 3) Å of a file, None for a motif, which is built when it is needed;
+    ``n_atoms``; ``potential``.
+    """
+
+    name: str
+    positions: Array | None
+    n_atoms: int
+    potential: Potential
+
+
+def find_start(
+    start: str,
+    *,
+    species: str | None,
+    n_atoms: int | None,
+    frame: int | None = None,
+    family: int | None = None,
+    potential: str | None,
+) -> Start:
+    """Return where a run begins: a motif by name, in any case, a frame of a file, or of a run.
+
+    Raises
+    ------
+    NanochartError
+        The file or frame cannot be used, or what a motif needs is not given.
+    """
+    named: Potential | None = None if potential is None else rgl(potential)
+    motif = {name.lower(): name for name in MOTIFS}.get(start.lower())
+    folder = motif is None and Path(start).is_dir()
+    if family is not None and not folder:
+        raise NanochartError(f"{start}: --family needs a run folder to begin at")
+    if motif is None:
+        if folder:
+            positions, of_run = _structure_of_run(Path(start), frame, family)
+            named, species = named or of_run, of_run.species
+        elif not Path(start).is_file():
+            raise NanochartError(
+                f"{start}: no such file, and no motif; those are {', '.join(MOTIFS)}"
+            )
+        else:
+            positions, species = _frame_of(Path(start), frame or 0, species, n_atoms)
+        n_atoms = len(positions)
+        name = f"sha256 {hashlib.sha256(positions.tobytes()).hexdigest()}"
+    else:
+        positions, name = None, motif
+        species = species or (named.species if named else None)
+        if species is None or n_atoms is None:
+            lacking = "--species" if species is None else "--n-atoms"
+            raise NanochartError(f"the motif {motif} needs {lacking}")
+        if n_atoms < 2:
+            raise NanochartError(f"a cluster needs at least 2 atoms, not {n_atoms}")
+    named = named or rgl(species)
+    if named.species != species:
+        raise NanochartError(
+            f"the potential {named.name} is for {named.species}, but the cluster is of {species}"
+        )
+    return Start(name, positions, n_atoms, named)
+
+
+def _frame_of(
+    path: Path, frame: int, species: str | None, n_atoms: int | None
+) -> tuple[Array, str]:
+    """Return one frame (n_atoms, 3) of a structure file, and its element."""
+    for block in read_structures(path, species=species, n_atoms=n_atoms):
+        if frame in block.frames:
+            return np.ascontiguousarray(block.positions[block.frames == frame][0]), block.species
+    raise NanochartError(f"{path}: has no frame {frame}; they count from 0")
+
+
+def _structure_of_run(
+    folder: Path, frame: int | None, family: int | None
+) -> tuple[Array, Potential]:
+    """Return one quenched structure (n_atoms, 3) of a run folder, and the run's potential."""
+    if (frame is None) == (family is None):
+        raise NanochartError(
+            f"{folder}: is a run folder; say where to begin: --frame (a snapshot) or --family"
+        )
+    potential = potential_of(_run_file(folder))
+    landscape = open_landscape(folder)
+    if "quenched" not in landscape:
+        raise NanochartError(
+            f"{folder}: has no quenched structures yet; go on with `nanochart run`"
+        )
+    if family is not None:
+        frame = _representative(folder, landscape, family)
+    quenched = landscape["quenched"]
+    if frame is None or not frame < quenched.committed:
+        raise NanochartError(
+            f"{folder}: has no snapshot {frame}; they count from 0 to {quenched.committed - 1}"
+        )
+    positions = quenched.read_rows("positions", np.array([frame]))[0]
+    return np.ascontiguousarray(positions, dtype=np.float64), potential
+
+
+def _run_file(folder: Path) -> RunFile:
+    path = folder / "run.toml"
+    if not path.is_file():
+        raise NanochartError(f"{folder}: is no run folder; make one with `nanochart run`")
+    return parse_run_file(read_run_file(path), where=str(path))
+
+
+def _representative(folder: Path, landscape: Landscape, family: int) -> int:
+    """Return the snapshot whose structure is nearest to a family's centre."""
+    from nanochart.chart.chart import load_chart
+
+    families = load_chart(folder / "chart.safetensors").families
+    if families is None or "chart" not in landscape:
+        raise NanochartError(f"{folder}: has no families yet; go on with `nanochart run`")
+    centre = np.asarray(families[family].centre)
+    rows = landscape["unique"].read("snapshot")
+    cvs = landscape["chart"].read("cvs")[rows]
+    return int(rows[np.argmin(np.linalg.norm(cvs - centre, axis=1))])

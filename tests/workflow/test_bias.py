@@ -1,0 +1,362 @@
+"""Biased runs on the disk: killed, continued, shared by walkers, refused; and what they tell."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+
+from nanochart.bias.tables import comments_of, read_table
+from nanochart.chart.chart import THERMAL, Chart
+from nanochart.chart.compact import CompactAutoencoder
+from nanochart.chart.domain import Domain
+from nanochart.chart.families import Families, Family
+from nanochart.dcd import open_dcd
+from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, rdf_of_positions
+from nanochart.descriptor.scaling import MinMaxScaling
+from nanochart.dynamics.md import MdSettings
+from nanochart.errors import NanochartError
+from nanochart.progress import silent
+from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.rgl import rgl
+from nanochart.sampling.seeds import seed_clusters
+from nanochart.workflow.bias import run_bias
+from nanochart.workflow.bias_options import bias_of_options
+from nanochart.workflow.bias_start import BiasOptions
+from nanochart.workflow.free_energy import free_energies
+
+SETTINGS = MdSettings(temperature=400.0, steps_per_frame=10, damping=1.0, seed=4, block=4)
+OPTIONS = BiasOptions(equilibrate=1.0)
+METAD: dict[str, Any] = {
+    "metad": "cv1",
+    "sigma": "0.2",
+    "height": 0.05,
+    "pace": 0.1,
+    "bias_factor": 5.0,
+}
+#: The same as `run` does, on the command line.
+ARGUMENTS = [
+    *("bias", "au13.safetensors", "ih", "--temperature=400", "--time=0.001", "--interval=0.05"),
+    *("--metad=cv1", "--sigma=0.2", "--height=0.05", "--pace=0.1", "--bias-factor=5", "--seed=4"),
+    *("--block=4", "--equilibrate=1", "--output=a.dcd"),
+]
+#: Runs the command line, but dies with SIGKILL before its n-th ``fsync``.
+KILLED = """
+import os, signal, sys
+from nanochart import cli
+fsync, left = os.fsync, int(sys.argv[1])
+def fsync_or_die(handle):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(handle)
+os.fsync = fsync_or_die
+sys.argv = ["nanochart", *sys.argv[2:]]
+cli.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def chart_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A thermal chart of Au13 by a network that never learned: smooth, which is all that counts."""
+    engine = engine_for(rgl("Au"), 13)
+    start = seed_clusters(engine, motifs=("Ih",))[0].positions
+    velocities = engine.thermal_velocities(800.0, np.random.default_rng(0))
+    hot = engine.trajectory(
+        start,
+        velocities,
+        temperature=600.0,
+        n_frames=200,
+        steps_per_frame=50,
+        damping=0.5,
+        seed=1,
+    ).positions
+    window = (40, 200)
+    rdf = rdf_of_positions(hot, RadialBasis(PAPER_GRID, 0.2, window))
+    scaling = MinMaxScaling.fit(rdf)
+    torch.manual_seed(1)
+    model = CompactAutoencoder(rdf.shape[1], 2).eval()
+    inputs = torch.from_numpy(scaling.transform(rdf).astype(np.float32))
+    model.fit_to(inputs)
+    with torch.no_grad():
+        model.encoder[-1].weight.mul_(1.0 / model.encode(inputs).std(dim=0)[:, None])
+        cvs = model.encode(inputs).numpy()
+    low, high = np.quantile(cvs, (0.1, 0.9), axis=0).tolist()
+    members = (Family(0, tuple(low), 120, "low"), Family(1, tuple(high), 80, "high"))
+    path = tmp_path_factory.mktemp("chart") / "au13.safetensors"
+    Chart(
+        model=model,
+        scaling=scaling,
+        grid=PAPER_GRID,
+        bandwidth=0.2,
+        window=window,
+        species="Au",
+        n_atoms=13,
+        domain=Domain.of(rdf, np.zeros(len(rdf)), PAPER_GRID, 13),
+        error_quantiles={},
+        mode=THERMAL,
+        families=Families(members, 1.0, 1),
+    ).save(path)
+    return path
+
+
+def run(folder: Path, chart: Path, bias: dict[str, Any] | None = None, **options: Any) -> Any:
+    given: dict[str, Any] = {
+        "start": "ih",
+        "output": folder / "a.dcd",
+        "settings": SETTINGS,
+        "n_frames": 20,
+        "options": OPTIONS,
+        "progress": silent,
+    }
+    given |= options
+    what = bias_of_options(None, **(METAD if bias is None else bias))
+    start, output = given.pop("start"), given.pop("output")
+    return run_bias(str(chart), start, output, bias=what, **given)
+
+
+def content(folder: Path, name: str = "a.dcd") -> dict[str, Any]:
+    record = json.loads((folder / f"{name}.json").read_text())
+    files = {suffix: (folder / f"{name}{suffix}") for suffix in ("", ".csv", ".COLVAR", ".HILLS")}
+    same = {key: record[key] for key in ("frames", "state", "more")}
+    return same | {suffix: path.read_bytes() for suffix, path in files.items() if path.exists()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(chart_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("bias")
+    run(folder, chart_file)
+    return content(folder)
+
+
+def test_a_run_killed_at_any_write_ends_with_the_bits_of_an_undisturbed_one(
+    undisturbed: dict[str, Any], chart_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "au13.safetensors").write_bytes(chart_file.read_bytes())
+    chance = random.Random(3)
+    for _ in range(3):
+        command = [sys.executable, "-c", KILLED, str(chance.randint(4, 22)), *ARGUMENTS]
+        killed = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        assert killed.returncode in (0, -signal.SIGKILL), killed.stderr.decode()
+        if killed.returncode == 0:
+            break
+    run(tmp_path, chart_file)
+    assert content(tmp_path) == undisturbed
+
+
+def test_more_time_continues_to_the_same_bits_also_of_a_moving_restraint(
+    undisturbed: dict[str, Any], chart_file: Path, tmp_path: Path
+) -> None:
+    for n_frames in (4, 11, 20):  # 11: rounded up to 12
+        run(tmp_path, chart_file, n_frames=n_frames)
+    # The length that was asked for at first is kept, for restraints that arrive at the end.
+    assert {**content(tmp_path), "more": None} == {**undisturbed, "more": None}
+    steer = {"steer_to": "1", "spring": 0.5}
+    for folder, lengths in (("whole", (8,)), ("parts", (8, 12, 16))):
+        (tmp_path / folder).mkdir()
+        for n_frames in lengths:
+            told = run(tmp_path / folder, chart_file, steer, n_frames=n_frames)
+    parts, whole = (read_table(tmp_path / one / "a.dcd.COLVAR")[0] for one in ("parts", "whole"))
+    np.testing.assert_array_equal(parts["cv1"][:2], whole["cv1"][:2])
+    centres = parts["steer.cv1_cntr"]
+    assert centres[1] == centres[-1] != centres[0]  # it arrives after 8 frames, and rests
+    assert told["work_eV"] == pytest.approx(parts["steer.work"][-1], abs=1e-4)
+
+
+def test_the_record_is_consistent(undisturbed: dict[str, Any]) -> None:
+    assert undisturbed["frames"] == 20
+    table = undisturbed[".COLVAR"].decode().splitlines()
+    assert table[0] == "#! FIELDS time cv1 cv2 rg walls.bias metad.bias metad.rct family"
+    rows = np.array([line.split() for line in table[1:]], dtype=float)
+    assert len(rows) == 20 * 50 // 200  # every 0.2 ps of 1 ps
+    hills = [line for line in undisturbed[".HILLS"].decode().splitlines() if line[0] != "#"]
+    assert len(hills) == 10
+    assert len({len(line) for line in hills}) == 1
+
+
+def test_walkers_share_their_hills_in_any_number_of_processes(
+    chart_file: Path, tmp_path: Path
+) -> None:
+    two = replace(OPTIONS, n_walkers=2)
+    for folder, workers in (("one", 1), ("two", 2)):
+        (tmp_path / folder).mkdir()
+        run(tmp_path / folder, chart_file, options=two, n_frames=8, n_workers=workers)
+    for i in range(2):
+        name = f"a.{i}.dcd"
+        assert content(tmp_path / "one", name) == content(tmp_path / "two", name)
+    first, second = (read_table(tmp_path / f"one/a.{i}.dcd.HILLS")[0] for i in range(2))
+    # Of the first round each knows its own hills only; from the second on both are lower.
+    assert first["height"][0] == second["height"][0] == pytest.approx(0.05 * 5 / 4)
+    run(tmp_path, chart_file, n_frames=8)
+    alone = read_table(tmp_path / "a.dcd.HILLS")[0]
+    np.testing.assert_array_equal(alone["height"][:2], first["height"][:2])
+    assert not np.array_equal(alone["height"][2:], first["height"][2:])
+
+
+def test_hills_of_another_run_are_gone_on_from(
+    undisturbed: dict[str, Any], chart_file: Path, tmp_path: Path
+) -> None:
+    before = tmp_path / "HILLS"
+    before.write_bytes(undisturbed[".HILLS"])
+    options = replace(OPTIONS, hills=before)
+    run(tmp_path, chart_file, options=options, n_frames=4)
+    hills = read_table(tmp_path / "a.dcd.HILLS")[0]
+    assert len(hills["time"]) == 10 + 2
+    assert hills["height"][10] < hills["height"][0]
+    colder = replace(SETTINGS, temperature=300.0)
+    with pytest.raises(NanochartError, match="of another chart or temperature"):
+        run(tmp_path, chart_file, options=options, settings=colder, output=tmp_path / "b.dcd")
+    # PLUMED's own files say nothing of that, and are taken at their word.
+    plain = [line for line in before.read_text().splitlines() if not line.startswith("# ")]
+    before.write_text("\n".join(plain) + "\n")
+    assert comments_of(before) == []
+    run(tmp_path, chart_file, options=options, n_frames=4, output=tmp_path / "c.dcd")
+    other = {**METAD, "bias_factor": 7.0}
+    with pytest.raises(NanochartError, match="have the bias factor 5, this run 7"):
+        run(tmp_path, chart_file, other, options=options, output=tmp_path / "d.dcd")
+    assert not (tmp_path / "d.dcd").exists()
+
+
+def test_pandas_reads_what_was_written(undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "HILLS").write_bytes(undisturbed[".HILLS"])
+    columns, constants = read_table(tmp_path / "HILLS")
+    assert constants == {"multivariate": "false", "kerneltype": "gaussian"}
+    assert list(columns) == ["time", "cv1", "sigma_cv1", "height", "biasf"]
+    plain = np.loadtxt(tmp_path / "HILLS", comments="#")
+    np.testing.assert_array_equal(plain, np.column_stack(list(columns.values())))
+
+
+@pytest.mark.parametrize(
+    ("bias", "options", "told"),
+    [
+        ({}, {}, "nothing to bias with"),
+        ({"restrain": "cv3=1"}, {}, "no variable 'cv3'"),
+        ({"restrain": "7"}, {}, "there is no family 7"),
+        ({**METAD, "bias_factor": 1.0}, {}, "bias factor of 1 makes no bias"),
+        ({**METAD, "metad": "s"}, {}, "there is no variable 's'"),
+        ({"restrain": "0", "every": 6}, {}, "every 30 fs; at most 25 fs"),
+        ({**METAD, "pace": 0.3}, {}, "pace: every 60 steps does not divide a block of 40 steps"),
+        (None, {"start": "zz"}, "zz: no such file, and no motif"),
+        (None, {"output": Path("a.xyz")}, r"ends in \.dcd"),
+        (None, {"options": replace(OPTIONS, hills=Path("none"))}, "none: cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_nothing_written(
+    bias: dict[str, Any] | None,
+    options: dict[str, Any],
+    told: str,
+    chart_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NanochartError, match=told) as caught:
+        run(tmp_path, chart_file, bias, **options)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_start_of_another_size_or_outside_the_domain_is_refused(
+    chart_file: Path, tmp_path: Path
+) -> None:
+    ase.io.write(tmp_path / "12.extxyz", Atoms("Au12", positions=np.arange(36.0).reshape(12, 3)))
+    with pytest.raises(NanochartError, match=r"12 atoms.*13|13.*12 atoms"):
+        run(tmp_path, chart_file, start=str(tmp_path / "12.extxyz"))
+    chain = np.arange(13.0)[:, None] * [2.6, 0, 0]  # all atoms in a row
+    ase.io.write(tmp_path / "row.extxyz", Atoms("Au13", positions=chain))
+    short = replace(OPTIONS, equilibrate=0.1)
+    with pytest.raises(NanochartError, match="outside the chart's domain"):
+        run(tmp_path, chart_file, start=str(tmp_path / "row.extxyz"), options=short)
+    assert not (tmp_path / "a.dcd").exists()
+
+
+@pytest.mark.parametrize("what", ["temperature", "chart", "spring"])
+def test_a_run_is_not_gone_on_with_otherwise(what: str, chart_file: Path, tmp_path: Path) -> None:
+    hold = {"restrain": "0", "spring": 0.5}
+    run(tmp_path, chart_file, hold, n_frames=4)
+    before = content(tmp_path)
+    options: dict[str, Any] = {}
+    chart = chart_file
+    if what == "temperature":
+        options["settings"] = replace(SETTINGS, temperature=350.0)
+    elif what == "chart":
+        from nanochart.chart.chart import load_chart
+
+        chart = tmp_path / "other.safetensors"
+        replace(load_chart(chart_file), provenance={"another": 1}).save(chart)
+    else:
+        hold = {"restrain": "0", "spring": 0.6}
+    with pytest.raises(NanochartError, match=rf"4 frames of another run \(.*{what}"):
+        run(tmp_path, chart, hold, n_frames=8, **options)
+    assert content(tmp_path) == before
+
+
+def test_a_bias_that_tears_the_cluster_apart_stops_and_keeps_what_was_good(
+    chart_file: Path, tmp_path: Path
+) -> None:
+    pull = {"steer_to": "rg=9.0", "spring": 60.0, "walls": ["rg<20"]}
+    with pytest.raises(NanochartError, match=r"after .* ns: an atom escaped at .* wall on rg"):
+        run(tmp_path, chart_file, pull, n_frames=80)
+    kept = json.loads((tmp_path / "a.dcd.json").read_text())["frames"]
+    assert kept == open_dcd(tmp_path / "a.dcd").n_frames > 0
+    frames = np.concatenate(list(open_dcd(tmp_path / "a.dcd").frames()))
+    assert np.isfinite(frames).all()
+    assert np.linalg.norm(frames, axis=2).max() < 9.0
+
+
+def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None:
+    told = run(tmp_path, chart_file, n_frames=80)
+    assert told["families_visited"] >= 1
+    for by in ("time", "final"):
+        found = free_energies(
+            [tmp_path / "a.dcd"], tmp_path / f"{by}.csv", by=by, surface=["cv1"], bins=5, n_blocks=2
+        )
+        assert sum(row[1] for row in found.families) == pytest.approx(1.0)
+        assert found.families[0][3] == 0.0
+        rows = list(csv.DictReader((tmp_path / f"{by}-surface.csv").read_text().splitlines()))
+        assert min(float(row["free_energy_eV"]) for row in rows) == 0.0
+    steer = {"steer_to": "1"}
+    run(tmp_path, chart_file, steer, n_frames=8, output=tmp_path / "s.dcd")
+    with pytest.raises(NanochartError, match="was steered, which is no equilibrium"):
+        free_energies([tmp_path / "s.dcd"], tmp_path / "s.csv", n_blocks=2)
+    with pytest.raises(NanochartError, match=r"a\.dcd: is of another|other hills"):
+        free_energies([tmp_path / "s.dcd", tmp_path / "a.dcd"], tmp_path / "s.csv", n_blocks=2)
+    windows = []
+    for i in range(2):
+        windows.append(tmp_path / f"w{i}.dcd")
+        hold = {"restrain": str(i), "spring": 0.1}
+        run(tmp_path, chart_file, hold, n_frames=40, output=windows[-1])
+    found = free_energies(windows, tmp_path / "w.csv", n_blocks=2)
+    assert found.summary["weights"] == "MBAR"
+
+
+def test_a_file_says_the_same_as_options_and_unknown_keys_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "b.toml"
+    file.write_text(
+        "every = 5\n[line]\nstart = 0\nend = 1\n"
+        '[metad]\nvariables = ["s"]\nsigma = [0.1]\nbias_factor = 9.0\n'
+        '[[wall]]\nvariable = "z"\nupper = 0.5\n'
+    )
+    options = {"every": 5, "line": "0,1", "metad": "s", "sigma": "0.1", "bias_factor": 9.0}
+    assert bias_of_options(file) == bias_of_options(None, **options, walls=["z<0.5"])
+    with pytest.raises(NanochartError, match="every is there and among the options"):
+        bias_of_options(file, every=2)
+    file.write_text("evry = 5\n")
+    with pytest.raises(NanochartError, match=r"unknown key 'evry'; see docs/bias\.md"):
+        bias_of_options(file)
+    for wrong in ({"walls": ["rg=3"]}, {"restrain": "cv1"}, {"line": "1"}, {"sigma": "0.1"}):
+        with pytest.raises(NanochartError, match="--"):
+            bias_of_options(None, **wrong)
