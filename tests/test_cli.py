@@ -289,8 +289,10 @@ def test_the_doctor_finds_this_machine_well() -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    ["run", "sample", "quench", "classify", "train", "families", "project", "report", "md"]
-    + ["seeds", "statistics"],
+    [
+        *("run", "sample", "quench", "classify", "train", "families", "project", "report", "md"),
+        *("seeds", "statistics"),
+    ],
 )
 def test_the_help_of_every_verb_gives_an_example(verb: str) -> None:
     assert f"nanochart {verb}" in nanochart(Path.cwd(), verb, "--help").stdout.replace("\n", " ")
