@@ -291,7 +291,8 @@ def test_the_doctor_finds_this_machine_well() -> None:
     "verb",
     [
         *("run", "sample", "quench", "classify", "train", "families", "project", "report", "md"),
-        *("bias", "free-energy"),
+        *("bias", "free-energy", "transitions"),
+        *("seeds", "statistics"),
     ],
 )
 def test_the_help_of_every_verb_gives_an_example(verb: str) -> None:

@@ -250,10 +250,10 @@ def test_swapping_changes_no_average() -> None:
     for temperatures in (ladder, *((t,) for t in ladder)):
         run = PtmdSettings(temperatures=temperatures, n_steps=60, damping=0.1, seed=9)
         start = initial_replicas([minimum.positions], run, potential)
-        states = [state for state, _ in ptmd(start, run, potential, n_cycles=700)]
+        states = [state for state, _ in ptmd(start, run, potential, n_cycles=350)]
         found.append(np.array([state.energies for state in states[50:]]))
     swapped_ones, alone = found[0], np.hstack(found[1:])
-    blocks = [one.reshape(13, 50, 3).mean(axis=1) for one in (swapped_ones, alone)]
+    blocks = [one.reshape(12, 25, 3).mean(axis=1) for one in (swapped_ones, alone)]
     error = np.sqrt(sum(one.var(axis=0, ddof=1) / len(one) for one in blocks))
-    assert (error < 0.03).all()
+    assert (error < 0.02).all()  # of 0.28 to 0.41 eV above the minimum
     assert (np.abs(swapped_ones.mean(axis=0) - alone.mean(axis=0)) < 4 * error).all()

@@ -44,6 +44,19 @@ def test_the_heat_capacity_its_error_and_its_peak(width, clipped):
     assert clipped(figure) == []
 
 
+def test_a_line_through_all_data_has_the_band_and_the_peak(clipped):
+    temperatures, values = np.array([300.0, 400, 500]), np.array([3.0, 6.5, 3.5])
+    line = np.linspace(300, 500, 9)
+    curve = (line, 3 + 4 * np.exp(-(((line - 425) / 40) ** 2)), np.full(9, 0.2))
+    figure = draw_heat_capacity(temperatures, values, np.full(3, np.nan), curve=curve)
+    (axes,) = figure.axes
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), curve[1])
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), values)
+    assert "425 K" in [text.get_text() for text in axes.texts]
+    assert len(axes.collections) == 1
+    assert clipped(figure) == []
+
+
 def test_one_temperature_has_a_value_and_no_peak(clipped):
     figure = draw_heat_capacity(np.array([300.0]), np.array([3.1]), np.array([np.nan]))
     assert not [text for text in figure.axes[0].texts if "K" in text.get_text()]

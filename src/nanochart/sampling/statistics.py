@@ -87,7 +87,8 @@ def populations(groups: Integers, temperatures: Floats, n_groups: int) -> Curve:
 
     def shares(repeats: Integers) -> Floats:
         counts = np.einsum("c,ctg->tg", repeats.astype(np.float64), members.astype(np.float64))
-        return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+        found: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+        return found
 
     repeats = bootstrap_repeats(len(groups))
     values = shares(np.ones(len(groups), dtype=np.int64))

@@ -10,6 +10,7 @@ Sugita & Okamoto, Chem. Phys. Lett. 314, 141 (1999); Settem et al., Nanoscale 14
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -293,7 +294,7 @@ def _hottest(task: _Segment) -> float:
 
     That of 3N momenta fluctuates by T·√(2/3N); ten of these, and twice T for anything unforeseen.
     """
-    return task.temperature * (2.0 + 10.0 * np.sqrt(2.0 / (3 * len(task.positions))))
+    return task.temperature * (2.0 + 10.0 * math.sqrt(2.0 / (3 * len(task.positions))))
 
 
 def _cause(engine: Engine, task: _Segment) -> str:

@@ -130,6 +130,7 @@ class ReportContent:
     layers: tuple[Layer, ...] = ()  #: of the network
     n_cvs: int = 3  #: dimensions of the chart; ``cvs`` has columns of zeros for those it has not
     heat: HeatCapacity | None = None
+    heat_curve: HeatCapacity | None = None  #: by MBAR, at any temperature
     dimensions: DimensionScan | None = None
     trajectory: Trajectory | None = None
     windows: tuple[tuple[float, float], ...] = ()  #: of the trajectory, to be magnified

@@ -108,7 +108,12 @@ def draw_dimensions(
 
 
 def draw_heat_capacity(
-    temperatures: Floats, heat_capacity: Floats, errors: Floats | None, *, width: float = WIDE
+    temperatures: Floats,
+    heat_capacity: Floats,
+    errors: Floats | None,
+    *,
+    curve: tuple[Floats, Floats, Floats] | None = None,
+    width: float = WIDE,
 ) -> Figure:
     """Draw the heat capacity, in k_B an atom, against temperature (K); its peak is marked.
 
@@ -116,22 +121,28 @@ def draw_heat_capacity(
     ----------
     temperatures, heat_capacity, errors
         (n_temperatures,); ``errors`` are one standard error, NaN where there is none.
+    curve
+        Temperatures, heat capacities and errors (n,) of a line through all data: it has the band
+        and the peak then.
     width
         Inches.
     """
     with style():
         figure = Figure(figsize=(width, 2.6))
         axes = figure.subplots()
-        if errors is not None and np.isfinite(errors).any():
+        points = (temperatures, heat_capacity, errors)
+        line, line_values, line_errors = points if curve is None else curve
+        if line_errors is not None and np.isfinite(line_errors).any():
             axes.fill_between(
-                temperatures,
-                heat_capacity - errors,
-                heat_capacity + errors,
+                line,
+                line_values - line_errors,
+                line_values + line_errors,
                 color=MUTED,
                 alpha=0.25,
                 linewidth=0,
             )
-        axes.plot(temperatures, heat_capacity, "o-", color=INK, markersize=3, linewidth=1.1)
+        axes.plot(line, line_values, color=INK, linewidth=1.1)
+        axes.plot(temperatures, heat_capacity, "o", color=INK, markersize=3)
         axes.axhline(3.0, color=RULE, linewidth=0.9, zorder=0)
         axes.annotate(
             "3: classical crystal",
@@ -144,12 +155,12 @@ def draw_heat_capacity(
             fontsize=7,
             color=MUTED,
         )
-        if np.isfinite(heat_capacity).any() and len(temperatures) > 2:
-            peak = int(np.nanargmax(heat_capacity))
-            axes.axvline(temperatures[peak], color=ACCENT, linewidth=0.9, linestyle=(0, (4, 2)))
+        if np.isfinite(line_values).any() and len(line) > 2:
+            peak = float(line[int(np.nanargmax(line_values))])
+            axes.axvline(peak, color=ACCENT, linewidth=0.9, linestyle=(0, (4, 2)))
             axes.annotate(
-                f"{temperatures[peak]:.0f} K",
-                (temperatures[peak], 1.0),
+                f"{peak:.0f} K",
+                (peak, 1.0),
                 xycoords=axes.get_xaxis_transform(),
                 xytext=(0, 2),
                 textcoords="offset points",

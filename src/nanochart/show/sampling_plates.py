@@ -74,17 +74,31 @@ def heat_capacity_plate(content: ReportContent) -> Plate | Absent:
     heat = content.heat
     if heat is None or not np.isfinite(heat.values).any():
         return absent(content, name, title, "The energies of the snapshots are not known.")
+    curve = content.heat_curve
+    line = (
+        "the band is one standard error (jackknife over ten blocks of time)"
+        if curve is None
+        else "the line is MBAR's, of all temperatures together, its band one standard error (block "
+        "bootstrap)"
+    )
     return Plate(
         name,
         title,
         "Heat capacity at constant volume from the fluctuations of the potential energy, with the "
-        "kinetic part of 3/2 k_B an atom; the band is one standard error (jackknife over ten "
-        "blocks of time). The dashed line marks the highest value.",
-        lambda width: draw_heat_capacity(heat.temperatures, heat.values, heat.errors, width=width),
-        ("temperature_K", "heat_capacity_kB_per_atom", "error"),
+        f"kinetic part of 3/2 k_B an atom; {line}. The dashed line marks the highest value.",
+        lambda width: draw_heat_capacity(
+            heat.temperatures,
+            heat.values,
+            heat.errors,
+            curve=None if curve is None else (curve.temperatures, curve.values, curve.errors),
+            width=width,
+        ),
+        ("temperature_K", "heat_capacity_kB_per_atom", "error", "method"),
         lambda: (
-            (f"{t:g}", f"{c:.5f}", "" if np.isnan(e) else f"{e:.5f}")
-            for t, c, e in zip(heat.temperatures, heat.values, heat.errors, strict=True)
+            (f"{t:g}", f"{c:.5f}", "" if np.isnan(e) else f"{e:.5f}", method)
+            for method, one in (("sampled", heat), ("MBAR", curve))
+            if one is not None
+            for t, c, e in zip(one.temperatures, one.values, one.errors, strict=True)
         ),
     )
 

@@ -93,13 +93,12 @@ class PotentialSection(Section):
 
         self._refuse_others()
         if self.kind == "rgl":
-            given = {"p": self.p, "q": self.q, "repulsion": self.A, "hopping": self.xi}
-            numbers = {name: float(value or 0.0) for name, value in given.items()}
-            name = f"{species} RGL p={self.p:g} q={self.q:g} A={self.A:g} xi={self.xi:g} "
+            keys = ("p", "q", "A", "xi", "r0")
+            p, q, repulsion, hopping, r0 = (float(getattr(self, key)) for key in keys)
+            told = " ".join(f"{key}={getattr(self, key):g}" for key in keys)
             potential = Rgl(
-                f"{name}r0={self.r0:g}", species, r0=float(self.r0 or 0.0), source="the run file",
-                **numbers,
-            )  # fmt: skip
+                f"{species} RGL {told}", species, p, q, repulsion, hopping, r0, "the run file"
+            )
             return potential if self.reach is None else replace(potential, reach=self.reach)
         if self.kind == "lennard-jones":
             return lennard_jones(

@@ -232,7 +232,8 @@ def _written(
 ) -> list[dict[str, Any]]:
     """Write the lowest minimum of every class, quenched to the end; return their table."""
     engine = engine_for(potential, len(seeds[0].positions))
-    rows, structures = [], []
+    rows: list[dict[str, Any]] = []
+    structures = []
     for code in np.flatnonzero(np.isfinite(search.energies)):
         final = engine.quench(
             search.positions[code], force_tolerance=_FINAL_TOLERANCE, max_steps=20_000

@@ -127,8 +127,11 @@ class _Work:
         self.settings, self.tell = settings, tell
         self._check_settings()
         named = settings.potential or chart.provenance.get("potential")
+        if named is None:
+            named = chart.species if chart.species in PARAMETER_SETS else None
         known = named in PARAMETER_SETS or settings.potential is not None
-        self.potential: Rgl | None = rgl(str(named)) if known else PARAMETER_SETS.get(chart.species)
+        # A chart of a potential of one's own knows its name only: no other may take its place.
+        self.potential: Rgl | None = rgl(str(named)) if known else None
         length = PARAMETER_SETS[chart.species].r0 if chart.species in PARAMETER_SETS else None
         self.reading = Reading(
             files,
@@ -211,8 +214,8 @@ class _Work:
         if asked is not None:
             if asked and self.potential is None:
                 raise NanochartError(
-                    f"--quench: no RGL set for {chart.species} is known; quench the frames "
-                    "elsewhere"
+                    f"--quench: no RGL set {chart.provenance.get('potential', chart.species)!r} is "
+                    "known; quench the frames elsewhere, or name a set with --potential"
                 )
             return asked
         if chart.mode == THERMAL:

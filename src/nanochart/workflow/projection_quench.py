@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
-from nanochart.errors import NanochartError
 from nanochart.parallel import workers
 from nanochart.sampling.quench import Minima, QuenchSettings, joined, quench_batches
 from nanochart.sampling.rgl import Rgl
@@ -18,30 +16,15 @@ from nanochart.workflow.projection_reading import Chunk
 
 #: Structures a worker quenches per task.
 _BATCH = 16
+#: Batches under way on a cluster: enough for a hundred workers.
+_FOR_A_CLUSTER = 256
 
 
 @contextmanager
 def quenchers(n_workers: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
     """Give what quenches, and how many batches to keep under way."""
-    if scheduler is None:
-        with workers(n_workers) as executor:
-            yield executor, max(16, 4 * n_workers)
-        return
-    try:
-        import distributed
-    except ImportError:
-        raise NanochartError(
-            "--scheduler needs Dask: pip install 'nanochart[dask]' here and on its workers"
-        ) from None
-    try:
-        client: Any = distributed.Client(scheduler, timeout="10s")  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError, ValueError) as error:
-        raise NanochartError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
-    with client:
-        n_threads = sum(client.nthreads().values())
-        if not n_threads:
-            raise NanochartError(f"--scheduler {scheduler}: has no workers; start some")
-        yield client.get_executor(), max(16, 4 * n_threads)
+    with workers(n_workers, scheduler=scheduler) as executor:
+        yield executor, _FOR_A_CLUSTER if scheduler else max(16, 4 * n_workers)
 
 
 def quenched(

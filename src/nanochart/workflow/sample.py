@@ -162,7 +162,10 @@ def quench(run: Run, progress: Progress) -> None:
             positions = snapshots.read("positions", start, stop).astype(np.float64)
             columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _QUENCHED}
             batches = (positions[i:j] for i, j in blocks(0, len(positions), _QUENCH_BATCH))
-            for minima in quench_batches(batches, potential_of(run.file), settings, executor):
+            found = quench_batches(
+                batches, potential_of(run.file), settings, executor, in_flight=len(positions)
+            )
+            for minima in found:
                 for name, attribute in _QUENCHED.items():
                     columns[name].append(getattr(minima, attribute))
                 failed += int((~minima.converged).sum())

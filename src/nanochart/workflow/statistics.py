@@ -247,34 +247,37 @@ def _write_tables(result: dict[str, Any], output: Path) -> None:
         raise NanochartError(f"{output}: cannot be made ({error.strerror})") from None
     ladder = result["temperatures"]
     for kind, told in result["populations"].items():
-        rows = (
-            (t, name, one["share"][i], one["error"][i], one["halves_differ"][i])
-            for name, one in told.items()
-            for i, t in enumerate(ladder)
-        )
-        header = ("temperature_K", kind, "share", "error", "halves_differ")
-        _write_csv(output / f"populations-{kind}.csv", header, rows)
+        _write_shares(output / f"populations-{kind}.csv", kind, ladder, told)
     exchange = result["exchange"]
     if exchange["attempted"]:
         pairs = zip(
             ladder[:-1], ladder[1:], exchange["attempted"], exchange["accepted"], strict=True
         )
-        header = ("colder_K", "hotter_K", "attempted", "accepted")
-        _write_csv(output / "exchange.csv", header, pairs)
+        pair_header = ("colder_K", "hotter_K", "attempted", "accepted")
+        _write_csv(output / "exchange.csv", pair_header, pairs)
     for name in ("sampled", "reweighted"):
         if name in result:
             columns = {k: v for k, v in result[name].items() if isinstance(v, list)}
-            columns = {"temperatures": result["temperatures"], **columns}
+            columns = {"temperatures": ladder, **columns}
             _write_csv(output / f"{name}.csv", tuple(columns), zip(*columns.values(), strict=True))
-    if "class" in result.get("reweighted", {}):
-        curves = result["reweighted"]
-        rows = (
-            (t, name, one["share"][i], one["error"][i])
-            for name, one in curves["class"].items()
-            for i, t in enumerate(curves["temperatures"])
+    curves = result.get("reweighted", {})
+    if "class" in curves:
+        _write_shares(
+            output / "reweighted-class.csv", "class", curves["temperatures"], curves["class"]
         )
-        header = ("temperature_K", "class", "share", "error")
-        _write_csv(output / "reweighted-class.csv", header, rows)
+
+
+def _write_shares(
+    path: Path, kind: str, temperatures: Sequence[float], told: dict[str, dict[str, list[float]]]
+) -> None:
+    """Write shares of groups and what goes with each, a row a temperature and group."""
+    columns = list(next(iter(told.values()), {}))
+    rows = (
+        (t, name, *(one[column][i] for column in columns))
+        for name, one in told.items()
+        for i, t in enumerate(temperatures)
+    )
+    _write_csv(path, ("temperature_K", kind, *columns), rows)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -14,8 +14,10 @@ from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import Families
 from nanochart.chart.hierarchy import Relief, family_tree, relief
 from nanochart.chart.layers import layers_of
+from nanochart.errors import NanochartError
 from nanochart.progress import Progress
 from nanochart.sampling.heat_capacity import HeatCapacity, heat_capacity
+from nanochart.sampling.statistics import thermodynamics
 from nanochart.show.content import (
     FamilyRow,
     LossHistory,
@@ -32,6 +34,8 @@ from nanochart.workflow.run import Run
 from nanochart.workflow.sights import with_sights
 
 _NO_HEAT = "It needs the energies of the hot snapshots, which an imported run does not have."
+#: Bootstrap samples of the heat capacity's band: for the eye.
+_FEW_SAMPLES = 30
 #: The paper's sampling, ns a replica (Settem et al., J. Chem. Phys. 2023: 1 to 2 µs).
 _PAPER_TIME = 1400.0
 
@@ -117,6 +121,7 @@ def report_content(run: Run) -> ReportContent:
         layers=layers_of(chart.model, chart.model.n_bins),
         n_cvs=cvs.shape[1],
         heat=heat,
+        heat_curve=None if heat is None else _heat_curve(run, ladder),
         dimensions=read_dimensions(run.folder),
         reasons={} if heat is not None else {"heat-capacity": _NO_HEAT},
         cautions=_cautions(run, times, loss, points.read("inside")[good], errors["class"]),
@@ -169,6 +174,20 @@ def _heat(run: Run, ladder: NDArray[np.float64]) -> HeatCapacity | None:
         return None
     places = snapshots.read("temperature_index")  # rows are written cycle by cycle: in time
     return heat_capacity(energies, places, ladder, run.file.system.n_atoms)
+
+
+def _heat_curve(run: Run, ladder: NDArray[np.float64]) -> HeatCapacity | None:
+    """Return the heat capacity between the temperatures, where those overlap."""
+    energies = run.landscape["snapshots"].read("energy").reshape(-1, len(ladder))
+    if len(ladder) < 2 or len(energies) < 2:
+        return None
+    try:
+        found = thermodynamics(
+            energies, ladder, run.file.system.n_atoms, n_samples=_FEW_SAMPLES
+        ).heat_capacity
+    except NanochartError:
+        return None  # the swaps' figure says that the ladder has gaps
+    return HeatCapacity(found.temperatures, found.values, found.errors)
 
 
 def relief_of(families: Families, cvs: NDArray[Any]) -> Relief:
