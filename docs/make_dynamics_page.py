@@ -19,7 +19,7 @@ HEAD = """\
 
 ```
 nanochart md ih --species Au --n-atoms 147 --temperature 396 --time 2000 -o au147.dcd --chart au147
-nanochart project au147 au147.dcd --quench -o path.csv
+nanochart project au147 au147.dcd -o path.csv
 nanochart transitions path.csv --chart au147 -o path
 ```
 
