@@ -1,4 +1,4 @@
-"""Frames of MD on a chart, one at a time: the rows of the table that `nanochart project` writes.
+"""Frames of MD on a chart, one at a time: rows like those that `nanochart project` writes.
 
 A frame's row depends on the frame alone, not on those placed beside it, so a table that is taken
 up again goes on with the same bits.
@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.dynamics.projection import project_positions
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import Engine
 from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import QuenchSettings
 from nanochart.structure.classes import CLASS_NAMES
-from nanochart.structure.cutoffs import neighbour_cutoff
-from nanochart.structure.description import describe_positions
 
 if TYPE_CHECKING:
     from nanochart.chart.chart import Chart
@@ -43,8 +42,6 @@ class Placer:
         Of minima or of hot configurations.
     engine
         That quenches frames; None takes them hot, for a chart of such.
-    cutoff
-        Of the neighbours of an atom, Å, by which minima are classified.
 
     Attributes
     ----------
@@ -54,7 +51,6 @@ class Placer:
 
     chart: Chart
     engine: Engine | None
-    cutoff: float
     settings: QuenchSettings = field(default_factory=QuenchSettings)
     seconds: float = 0.0
     frames: int = 0
@@ -69,23 +65,27 @@ class Placer:
     def row(self, positions: Array, name: str, frame: int, time_ps: float) -> str:
         """Return the row of a frame (n_atoms, 3) Å, with its end of line."""
         begun = time.perf_counter()
-        converged, energy, word = True, "", ""
+        converged, energy = True, np.nan
         if self.engine is not None:
             found = self.engine.quench(
                 positions,
                 force_tolerance=self.settings.force_tolerance,
                 max_steps=self.settings.max_steps,
             )
-            positions, converged = found.positions, found.converged
-            energy = f"{found.energy:.6f}" if np.isfinite(found.energy) else ""
-            if converged:
-                code = describe_positions(positions[np.newaxis], self.cutoff).codes[0]
-                word = CLASS_NAMES[code]
-        points = self.chart.evaluate(positions[np.newaxis])
-        family = int(points.families[0]) if converged else -1
+            positions, converged, energy = found.positions, found.converged, found.energy
+        one = project_positions(
+            self.chart,
+            positions[np.newaxis],
+            np.array([converged]),
+            np.array([energy]),
+            potential=None,
+        )
+        points, code = one.points, int(one.classes[0])
         cells: list[Any] = [name, frame, *(f"{value:.6g}" for value in points.cvs[0])]
         error = "" if np.isnan(points.errors[0]) else f"{points.errors[0]:.6g}"
-        cells += [family, int(points.inside[0]), error, int(converged), energy]
+        told = f"{energy:.6f}" if np.isfinite(energy) else ""
+        cells += [int(points.families[0]), int(points.inside[0]), error, int(converged), told]
+        word = CLASS_NAMES[code] if code >= 0 else ""
         cells += [f"{time_ps:.10g}", word]
         if self.frames:
             self.seconds += time.perf_counter() - begun
@@ -130,7 +130,7 @@ def placer(chart_path: Path, potential: Potential, n_atoms: int) -> tuple[Placer
     engine = Engine(potential, n_atoms) if chart.mode == QUENCHED else None
     file = path if path.exists() else shipped_charts()[str(path)]
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Placer(chart, engine, neighbour_cutoff(potential.r0)), digest
+    return Placer(chart, engine), digest
 
 
 class PlacedTable:
