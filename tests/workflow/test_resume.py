@@ -83,8 +83,18 @@ def undisturbed(run_file: Path) -> Path:
     return folder
 
 
+#: All stages but the report, which holds nothing that is resumed and takes as long as the rest.
+WITHOUT_REPORT = """
+import sys
+from pathlib import Path
+from nanochart.cli.stages import do_stages
+if __name__ == "__main__":
+    do_stages(Path(sys.argv[1]), Path(sys.argv[2]), until="project")
+"""
+
+
 def command(run_file: Path, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "nanochart", "run", str(run_file), "-o", str(folder)]
+    return [sys.executable, "-c", WITHOUT_REPORT, str(run_file), str(folder)]
 
 
 def finish(run_file: Path, folder: Path) -> None:
