@@ -63,9 +63,9 @@ It knows the distances between all pairs of atoms, and nothing else.
 
 ## Not measured, or not there
 
-Populations in equilibrium; the paper's 2 µs trajectory ([reproducing](reproducing.md)); PLUMED
-itself with our models ([exports](exports.md)); several GPUs; alloys and colloids as charts ([what
-works](tutorials/other-systems.md)).
+Populations in equilibrium; the paper's 2 µs trajectory in full ([reproducing](reproducing.md)); a
+biased run in PLUMED, whose CVs and forces with our models were compared ([exports](exports.md));
+several GPUs; alloys and colloids as charts ([what works](tutorials/other-systems.md)).
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -290,22 +292,27 @@ def total_energies(engine: Engine, run) -> np.ndarray:
     return run.energies + run.external + 1.5 * engine.n_atoms * KELVIN * run.temperatures
 
 
+def spring_to_the_centre(asked: list[int]) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """Give a force that draws atoms together, and its energy; each call is noted."""
+
+    def force(positions: np.ndarray) -> tuple[float, np.ndarray]:
+        asked.append(len(positions))
+        away = positions - positions.mean(axis=0)
+        return 0.5 * 0.3 * float((away**2).sum()), -0.3 * away
+
+    return force
+
+
 def test_an_external_force_and_its_energy_are_counted() -> None:
     engine = engine_for(GOLD, 13, 2.0)
     start = engine.quench(icosahedron(GOLD)).positions
     velocities = engine.thermal_velocities(400.0, np.random.default_rng(0))
-    asked = 0
-
-    def drawn_together(positions: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal asked
-        asked += 1
-        away = positions - positions.mean(axis=0)
-        return 0.5 * 0.3 * float((away**2).sum()), -0.3 * away
-
+    asked: list[int] = []
+    drawn_together = spring_to_the_centre(asked)
     options = {"temperature": 400.0, "n_frames": 50, "steps_per_frame": 4, "damping": None}
     free = engine.trajectory(start, velocities, **options, seed=1)
     held = engine.trajectory(start, velocities, **options, seed=1, external=drawn_together)
-    assert asked >= 200  # in every step
+    assert len(asked) >= 200  # in every step
     extent = [np.linalg.norm(run.positions, axis=2).mean() for run in (held, free)]
     assert extent[0] < extent[1] - 0.01
     # The force is the energy's, and both are in the total: it is constant.
@@ -320,18 +327,12 @@ def test_an_impulse_every_few_steps_conserves_energy_and_must_fit_the_frames() -
     engine = engine_for(GOLD, 13, 1.0)
     start = engine.quench(icosahedron(GOLD)).positions
     velocities = engine.thermal_velocities(400.0, np.random.default_rng(0))
-    asked = 0
-
-    def drawn_together(positions: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal asked
-        asked += 1
-        away = positions - positions.mean(axis=0)
-        return 0.5 * 0.3 * float((away**2).sum()), -0.3 * away
-
+    asked: list[int] = []
+    drawn_together = spring_to_the_centre(asked)
     options = {"temperature": 400.0, "n_frames": 50, "steps_per_frame": 20, "damping": None}
     options |= {"seed": 1, "external": drawn_together}
     held = engine.trajectory(start, velocities, **options, stride=5)
-    assert asked == 1 + 50 * 20 // 5
+    assert len(asked) == 1 + 50 * 20 // 5
     # Were the force not five times as strong, most of its energy would be missing.
     assert np.ptp(total_energies(engine, held)) < 0.02 * np.ptp(held.energies)
     assert np.ptp(held.external) > 0.3 * np.ptp(held.energies)
