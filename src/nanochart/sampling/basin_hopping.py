@@ -17,8 +17,9 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import BOLTZMANN, engine_for
+from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.sampling.potentials import Potential
+from nanochart.sampling.quench import local_minimum
 
 Array = NDArray[np.float64]
 
@@ -70,13 +71,12 @@ def hop(task: tuple[Walk, int, Potential, HoppingSettings]) -> Stretch:
         The walk, the number of hops, the potential and the settings: one value, as tasks are.
     """
     walk, n_steps, potential, settings = task
-    engine = engine_for(potential, len(walk.positions))
     found: list[tuple[Array, float]] = []
     for step in range(walk.steps, walk.steps + n_steps):
         key = np.random.SeedSequence([settings.seed, walk.number, step])
         rng = np.random.default_rng(key)
         moved = _moved(walk.positions, potential.r0, settings.shake, rng)
-        new = engine.quench(moved)
+        new = local_minimum(moved, potential)
         walk = replace(walk, steps=step + 1)
         if not new.converged or not _is_whole(new.positions, potential.r0):
             continue

@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import Engine
+from nanochart.sampling.quench import local_minimum
 
 Array = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ def seed_clusters(engine: Engine, *, motifs: tuple[str, ...] = MOTIFS) -> list[S
     seeds = []
     for motif in motifs:
         candidates = [
-            engine.quench(engine.potential.r0 * shape)
+            local_minimum(engine.potential.r0 * shape, engine.potential)
             for shape in carved_clusters(motif, engine.n_atoms)
         ]
         converged = [one for one in candidates if one.converged]

@@ -26,6 +26,7 @@ from nanochart.progress import Progress, silent
 from nanochart.sampling.basin_hopping import HoppingSettings, Stretch, Walk, hop
 from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.potentials import Potential
+from nanochart.sampling.quench import QuenchSettings, local_minimum
 from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import Seed, seed_clusters
 from nanochart.structure.classes import CLASS_NAMES, cluster_class
@@ -231,13 +232,11 @@ def _written(
     folder: Path, search: _Search, seeds: list[Seed], n_walks: int, potential: Potential
 ) -> list[dict[str, Any]]:
     """Write the lowest minimum of every class, quenched to the end; return their table."""
-    engine = engine_for(potential, len(seeds[0].positions))
+    to_the_end = QuenchSettings(force_tolerance=_FINAL_TOLERANCE, max_steps=20_000)
     rows: list[dict[str, Any]] = []
     structures = []
     for code in np.flatnonzero(np.isfinite(search.energies)):
-        final = engine.quench(
-            search.positions[code], force_tolerance=_FINAL_TOLERANCE, max_steps=20_000
-        )
+        final = local_minimum(search.positions[code], potential, to_the_end)
         structures.append(final.positions)
         rows.append(
             {

@@ -36,6 +36,13 @@ def _system(file: RunFile) -> Mapping[str, Any]:
     }
 
 
+def _quench(file: RunFile) -> Mapping[str, Any]:
+    """Return the quench section; what came later is there if it is not the default."""
+    later = {"minimiser", "kick"}
+    asked = file.quench.model_dump(include=later, exclude_defaults=True)
+    return {**_section("quench", without=later)(file), **asked}
+
+
 # The learning stages import torch, which takes seconds: not before they are due.
 def _train(run: Run, progress: Progress) -> None:
     from nanochart.workflow import learn
@@ -72,7 +79,7 @@ STAGES: tuple[Stage, ...] = (
         sampling_stages.sample,
         extent=_section("sampling", only={"cycles"}),
     ),
-    Stage("quench", "local minima", ("sample",), _section("quench"), sampling_stages.quench),
+    Stage("quench", "local minima", ("sample",), _quench, sampling_stages.quench),
     Stage(
         "classify",
         "common neighbour analysis",
