@@ -62,6 +62,9 @@ def test_a_finished_unchanged_stage_is_skipped(tmp_path: Path) -> None:
     ("change", "redone"),
     [
         ("[quench]\nforce_tolerance = 1e-4", ["quench", "classify", "unique"]),
+        ("[quench]\nkick = 0.05", ["quench", "classify", "unique"]),
+        ('[quench]\nminimiser = "lammps"', ["quench", "classify", "unique"]),
+        ('[quench]\nminimiser = "auto"', []),
         ("[structure]\ncutoff = 3.4", ["classify", "unique"]),
         ("[structure]\nenergy_tolerance = 1e-3", ["unique"]),
         ("[families]\nbandwidth = 1.0", []),

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from nanochart.chart.chart import THERMAL, Chart, ChartPoints
 from nanochart.descriptor.rdf import rdf_of_positions
-from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, energy_and_forces
+from nanochart.sampling.rgl import PARAMETER_SETS, Rgl
 from nanochart.sampling.rgl_energies import rgl_energies
+from nanochart.sampling.rgl_forces import rgl_forces
 from nanochart.structure.classes import cluster_class
 from nanochart.structure.cna import environments_and_axes
 from nanochart.structure.cutoffs import neighbour_cutoff
@@ -110,7 +111,5 @@ def share_of_hot(positions: Array, potential: Rgl) -> tuple[float, float]:
     rows = np.unique(
         np.linspace(0, len(positions) - 1, min(_LOOKED_AT, len(positions))).astype(int)
     )
-    largest = np.array(
-        [np.abs(energy_and_forces(positions[row], potential)[1]).max() for row in rows]
-    )
+    largest = np.abs(rgl_forces(positions[rows], potential)[1]).max(axis=(1, 2))
     return float((largest > COLD).mean()), float(np.median(largest))
