@@ -115,6 +115,7 @@ def measured(species: str, file: str, n_snapshots: int) -> dict[str, Any]:
         "energies": [
             compared(ends, "L-BFGS 1e-3", "LAMMPS cg 1e-3"),
             compared(ends, "L-BFGS 1e-5", "LAMMPS cg 1e-5"),
+            compared(ends, "L-BFGS 1e-5", "LAMMPS cg 1e-3"),
             compared(ends, "L-BFGS 1e-5", "L-BFGS 1e-3"),
             compared(ends, "LAMMPS cg 1e-5", "LAMMPS cg 1e-3"),
             compared(ends, "L-BFGS 1e-3, kick 0.1", "L-BFGS 1e-3"),

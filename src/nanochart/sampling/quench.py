@@ -1,8 +1,9 @@
 """Quench: every configuration to its local minimum, failures flagged, none dropped.
 
 Down to a largest force component: RGL clusters by L-BFGS (`nanochart.sampling.descent`), those of
-other potentials by conjugate gradient in LAMMPS. A few structures come to rest on a saddle or in a
-shallow valley; a kick leaves it.
+other potentials by conjugate gradient in LAMMPS. Where forces are still 1e-3 eV/Å several percent
+of structures rest on a saddle or in a shallow valley: L-BFGS goes on to 1e-5, and a kick leaves
+what is left of those.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from nanochart.sampling.rgl import Rgl, rgl
 Array = NDArray[np.float64]
 Minimiser = Literal["auto", "lammps"]
 
+#: Tolerances, eV/Å, where none is given. Of 1,000 Au147 at 300 to 600 K, 85 would go on by more
+#: than 0.1 meV after 1e-3 by L-BFGS, and 1 after 1e-5.
+_TOLERANCE, _LAMMPS_TOLERANCE = 1e-5, 1e-3
 #: How much lower (eV) a kicked structure must come to rest to be taken instead: well above what the
 #: tolerance leaves undone.
 _LOWER = 1e-5
@@ -42,7 +46,8 @@ class QuenchSettings:
     Parameters
     ----------
     force_tolerance
-        Largest force component allowed, eV/Å.
+        Largest force component allowed, eV/Å. None: 1e-5 for L-BFGS, which still takes a quarter of
+        the time that LAMMPS takes to 1e-3, its default.
     max_steps
         Iterations.
     minimiser
@@ -53,7 +58,7 @@ class QuenchSettings:
         and the lower of the two minima taken: it leaves saddles and shallow valleys. 0: none.
     """
 
-    force_tolerance: float = 1e-3
+    force_tolerance: float | None = None
     max_steps: int = 5000
     minimiser: Minimiser = "auto"
     kick: float = 0.0
@@ -63,6 +68,8 @@ class QuenchSettings:
             raise NanochartError(
                 f"minimiser: {self.minimiser!r} is none of {', '.join(get_args(Minimiser))}"
             )
+        if self.force_tolerance is not None and not self.force_tolerance > 0:
+            raise NanochartError("force_tolerance: must be positive, in eV/Å")
         if not self.kick >= 0:
             raise NanochartError("kick: must be a length in Å, or 0 for none")
 
@@ -195,9 +202,9 @@ def _kicked(positions: Array, size: float) -> Array:
 
 def _descended(positions: Array, potential: Potential, settings: QuenchSettings) -> Minima:
     """Return where one descent ends from each structure."""
-    n_atoms = positions.shape[1]
-    tolerance, max_steps = settings.force_tolerance, settings.max_steps
+    n_atoms, max_steps = positions.shape[1], settings.max_steps
     if isinstance(potential, Rgl) and settings.minimiser == "auto":
+        tolerance = settings.force_tolerance or _TOLERANCE
         room = half_box(potential, n_atoms)
         minima, energies, max_forces = descend(
             positions, potential, force_tolerance=tolerance, max_steps=max_steps, room=room
@@ -205,6 +212,7 @@ def _descended(positions: Array, potential: Potential, settings: QuenchSettings)
         broken = np.isnan(energies)
         minima[broken] = positions[broken]
         return Minima(minima, energies, max_forces, max_forces <= tolerance)
+    tolerance = settings.force_tolerance or _LAMMPS_TOLERANCE
     engine = engine_for(potential, n_atoms)
     found = [
         engine.quench(one, force_tolerance=tolerance, max_steps=max_steps) for one in positions

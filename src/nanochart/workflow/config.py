@@ -177,7 +177,10 @@ class Sampling(Section):
 class Quench(Section):
     """Local minimisation."""
 
-    force_tolerance: Positive = Field(default=1e-3, description="largest force component, eV/Å")
+    force_tolerance: Positive | None = Field(
+        default=None,
+        description="largest force component, eV/Å; by default 1e-5 by L-BFGS, 1e-3 by LAMMPS",
+    )
     max_steps: Count = Field(default=5000, description="iterations before a quench has failed")
     minimiser: Literal["auto", "lammps"] = Field(
         default="auto",

@@ -37,10 +37,14 @@ def _system(file: RunFile) -> Mapping[str, Any]:
 
 
 def _quench(file: RunFile) -> Mapping[str, Any]:
-    """Return the quench section; what came later is there if it is not the default."""
-    later = {"minimiser", "kick"}
-    asked = file.quench.model_dump(include=later, exclude_defaults=True)
-    return {**_section("quench", without=later)(file), **asked}
+    """Return the quench section: all that is not the default, and that as it once was.
+
+    So runs go on that were begun when the tolerance was 1e-3 by default, and there was less to say.
+    """
+    asked = file.quench.model_dump(exclude_defaults=True)
+    if file.quench.force_tolerance == 1e-3:
+        asked["tolerance_asked_for"] = 1e-3
+    return {"force_tolerance": 1e-3, "max_steps": file.quench.max_steps, **asked}
 
 
 # The learning stages import torch, which takes seconds: not before they are due.
