@@ -176,6 +176,7 @@ def test_every_file_the_pages_point_to_is_there() -> None:
         ("docs/make_verbs_page.py", "docs/verbs.md"),
         ("docs/make_formats_page.py", "docs/file-formats.md"),
         ("docs/make_speed_page.py", "docs/how-fast.md"),
+        ("docs/make_melting_page.py", "docs/melting.md"),
         ("docs/make_paper_page.py", "docs/reproducing.md"),
         ("docs/make_exact_page.py", "docs/exact.md"),
     ],
