@@ -85,8 +85,8 @@ def melting(systems: dict[str, Any]) -> str:
     return (
         table(head, rows)
         + "\nThe errors are those of one run's blocks. They know nothing of what a run this short\n"
-        "has not seen, so a difference of several errors from the published value, as of Ag147, is\n"
-        "no contradiction; nor are the published peaks given with an error.\n" + told
+        "has not seen, so a difference of several errors from the published value, as of Ag147,\n"
+        "is no contradiction; nor are the published peaks given with an error.\n" + told
     )
 
 
@@ -154,9 +154,9 @@ def energies(one: dict[str, Any]) -> str:
         + table(["T / K", "run / eV", "data / eV", "difference / joint errors"], rows)
         + f"\nAbove 1.03 of the melting temperature the two differ by {np.mean(liquid):.1f} joint\n"
         f"errors on average, at most {max(liquid):.1f}; below 0.8 of it by {np.mean(solid):.1f},\n"
-        f"at most {max(solid):.1f}. Liquids forget their start, and there the two should agree; cold\n"
-        "replicas that began as icosahedra are icosahedra still in the data, and the blocks of one\n"
-        "run cannot know.\n"
+        f"at most {max(solid):.1f}. Liquids forget their start, and there the two should agree;\n"
+        "cold replicas that began as icosahedra are icosahedra still in the data, and the blocks\n"
+        "of one run cannot know.\n"
     )
 
 
