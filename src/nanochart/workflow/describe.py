@@ -11,7 +11,8 @@ from nanochart.landscape import Group
 from nanochart.parallel import available_cores
 from nanochart.progress import Progress
 from nanochart.structure.classes import CLASS_NAMES, cluster_class
-from nanochart.structure.cna import Environment, environments_and_axes, neighbour_cutoff
+from nanochart.structure.cna import Environment, environments_and_axes
+from nanochart.structure.cutoffs import Cutoff, cluster_cutoff
 from nanochart.structure.duplicates import unique_indices
 from nanochart.workflow.config import RunFile
 from nanochart.workflow.run import Run
@@ -23,9 +24,12 @@ FAILED = -1
 _BLOCK = 1024
 
 
-def cutoff_of(file: RunFile) -> float:
-    """Return the neighbour cut-off of a run, Å."""
-    return file.structure.cutoff or neighbour_cutoff(potential_of(file).r0)
+def cutoff_of(file: RunFile) -> Cutoff:
+    """Return the neighbour cut-off of a run, Å; of an alloy one for each pair of elements."""
+    system = file.system
+    return file.structure.cutoff or cluster_cutoff(
+        system.species, system.n_atoms, potential_of(file).r0
+    )
 
 
 def classify(run: Run, progress: Progress) -> None:
