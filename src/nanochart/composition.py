@@ -84,6 +84,25 @@ def cluster_name(species: str, n_atoms: int) -> str:
     return species if is_alloy(species) else f"{species}{n_atoms}"
 
 
+def named_cluster(species: str, n_atoms: int | None) -> tuple[str, int]:
+    """Return species and size of a cluster, however a person names it: ``Au90``, ``Cu6Ag32``.
+
+    Raises
+    ------
+    NanochartError
+        The formula is none, or of another number of atoms, or the number is not told.
+    """
+    if species and not (is_alloy(species) or species[-1].isdigit()):
+        if n_atoms is None:
+            raise NanochartError(f"{species}: say how many atoms, or give a formula, {species}38")
+        return species, n_atoms
+    counts = counts_of(species)
+    total = sum(counts.values())
+    if n_atoms not in (None, total):
+        raise NanochartError(f"{species} has {total} atoms, not {n_atoms}")
+    return next(iter(counts)) if len(counts) == 1 else formula_of(counts), total
+
+
 def in_words(species: str, n_atoms: int) -> str:
     """Return the atoms of a cluster in words: ``90 Au atoms``, ``the 38 atoms of Ag32Cu6``."""
     return (

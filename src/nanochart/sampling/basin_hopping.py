@@ -1,10 +1,11 @@
 """Basin hopping: low minima of a cluster, by moves, quenches and the Metropolis rule.
 
 A walk goes from minimum to minimum: all atoms shaken, the worst bound atoms moved to other places
-on the surface, one half of the cluster turned against the other, or, in an alloy, unlike atoms
-exchanged. A stretch of a walk is a pure function of the walk and of a seed derived from (seed, walk,
-step), so any worker may do it. & Doye, J. Phys. Chem. A 101, 5111 (1997); moves: Rossi & Ferrando, J. Phys.: Condens. Matter 21,
-084208 (2009).
+on the surface, one half of the cluster turned against the other, or unlike atoms of an alloy
+exchanged. A stretch of a walk is a pure function of the walk and of a seed derived from (seed,
+walk, step), so any worker may do it.
+Wales & Doye, J. Phys. Chem. A 101, 5111 (1997); moves: Rossi & Ferrando, J. Phys.: Condens. Matter
+21, 084208 (2009).
 """
 
 from __future__ import annotations

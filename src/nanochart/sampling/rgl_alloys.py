@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from nanochart.composition import counts_of, elements_of, symbols_of
 from nanochart.errors import NanochartError
-from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, summed_terms, table_points
+from nanochart.sampling.rgl import (
+    PARAMETER_SETS,
+    Rgl,
+    energy_and_forces,
+    summed_terms,
+    table_points,
+)
 
 Array = NDArray[np.float64]
 
@@ -171,6 +177,13 @@ def alloy_energy_and_forces(positions: Array, potential: RglAlloy) -> tuple[floa
         ):
             term[block] = values
     return summed_terms(separation, r, (terms[0], terms[1], terms[2], terms[3]))
+
+
+def rgl_energy_and_forces(positions: Array, potential: Rgl | RglAlloy) -> tuple[float, Array]:
+    """Return energy and forces of one cluster, of one element or an alloy."""
+    if isinstance(potential, Rgl):
+        return energy_and_forces(positions, potential)
+    return alloy_energy_and_forces(positions, potential)
 
 
 def eam_fs_table(

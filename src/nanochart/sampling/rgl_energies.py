@@ -33,11 +33,12 @@ def rgl_energies(positions: Array, potential: Rgl | RglAlloy) -> Array:
     """
     energies = np.empty(len(positions))
     block = np.ascontiguousarray(positions, dtype=np.float64)
+    sets: tuple[Rgl, ...] = (potential,) if isinstance(potential, Rgl) else potential.pairs
     if isinstance(potential, Rgl):
-        sets, kinds = (potential,), np.zeros(block.shape[1], dtype=np.int64)
+        kinds = np.zeros(block.shape[1], dtype=np.int64)
         which = np.zeros((1, 1), dtype=np.int64)
     else:
-        sets, elements = potential.pairs, potential.elements
+        elements = potential.elements
         kinds = np.array(
             [elements.index(one) for one in symbols_of(potential.species, len(block[0]))]
         )

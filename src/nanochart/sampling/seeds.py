@@ -4,9 +4,9 @@ A motif is a set of sites: stacked close-packed layers (fcc, twin, hcp), five te
 axis (Dh), Mackay shells (Ih). The sites nearest to a centre, those inside a Wulff polyhedron or
 those of a complete Marks decahedron are filled up or cut down to N atoms; then the atom with the
 fewest neighbours moves to the vacant site with the most, until none gains. Several starts are
-tried, and the potential judges after a quench. In an alloy every motif comes as often as there are
-placements of the elements (`nanochart.sampling.placements`). Motifs: Baletto & Ferrando, Rev. Mod. Phys. 77,
-371 (2005).
+tried, and the potential judges after a quench. In an alloy every motif comes once for each
+placement of the elements (`nanochart.sampling.placements`). Motifs: Baletto & Ferrando, Rev. Mod.
+Phys. 77, 371 (2005).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from ase.cluster import Decahedron, Icosahedron
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
 
 from nanochart.composition import in_words, is_alloy
 from nanochart.errors import NanochartError
@@ -76,14 +77,17 @@ def seed_clusters(engine: Engine, *, motifs: tuple[str, ...] = MOTIFS, seed: int
     placements = PLACEMENTS if is_alloy(engine.potential.species) else ("",)
     seeds = []
     for motif in motifs:
-        shapes = [engine.potential.r0 * one for one in carved_clusters(motif, engine.n_atoms)]
+        carved = carved_clusters(motif, engine.n_atoms)
+        shapes = [engine.potential.r0 * one for one in carved]
+        if len(placements) > 1:
+            shapes = _distinct(shapes)
         for placement in placements:
             found = [_quenched(engine, one, placement, seed) for one in shapes]
             order = np.argsort([q.energy if q.converged else np.inf for q in found], kind="stable")
             best = found[order[0]]
             if best.converged:
                 seeds.append(Seed(motif, best.positions, best.energy, placement))
-            # Most shapes are alike, and the first placement tells which are worth a second.
+            # The first placement tells which shapes are worth a second.
             shapes = [shapes[i] for i in order[:_WORTH_TRYING]]
     if not seeds:
         raise NanochartError(
@@ -91,6 +95,14 @@ def seed_clusters(engine: Engine, *, motifs: tuple[str, ...] = MOTIFS, seed: int
             "quenched; check the potential and the number of atoms"
         )
     return sorted(seeds, key=lambda one: one.energy)
+
+
+def _distinct(shapes: list[Array]) -> list[Array]:
+    """Return the shapes without those that have the distances of one before: most, if small."""
+    found: dict[bytes, Array] = {}
+    for one in shapes:
+        found.setdefault(np.sort(pdist(one)).round(2).tobytes(), one)
+    return list(found.values())
 
 
 def _quenched(engine: Engine, shape: Array, placement: str, seed: int) -> Quench:

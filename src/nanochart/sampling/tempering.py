@@ -3,7 +3,8 @@
 A cycle is a swap attempt and a segment of Langevin dynamics: neighbouring temperatures exchange
 configurations with probability min(1, exp[(β_i − β_j)(U_i − U_j)]), alternately over even and odd
 pairs, velocities scaled by √(T_new/T_old); halfway through the segment a snapshot is taken. In an
-alloy the segment begins with species swaps (`nanochart.sampling.species_swaps`). replica is a value, and a segment is a pure function of it and of a seed derived from (run seed,
+alloy a segment begins with species swaps (`nanochart.sampling.species_swaps`).
+A replica is a value, and a segment is a pure function of it and of a seed derived from (run seed,
 replica, cycle), so any worker may do any segment and a resumed run gives the same bits.
 Sugita & Okamoto, Chem. Phys. Lett. 314, 141 (1999); Settem et al., Nanoscale 14, 939 (2022).
 """

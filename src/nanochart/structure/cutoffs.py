@@ -141,6 +141,13 @@ def cluster_cutoff(species: str, n_atoms: int, r0: float) -> Cutoff:
     return neighbour_cutoff(r0)
 
 
+def cutoff_between_atoms(cutoff: Cutoff) -> float | NDArray[np.float64]:
+    """Return a cutoff as what distances (n_atoms, n_atoms) compare with, Å."""
+    if isinstance(cutoff, PairCutoffs):
+        return cutoff.table[np.ix_(cutoff.types, cutoff.types)]
+    return cutoff
+
+
 def adaptive_cutoff(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a cutoff for each structure from its own bonds, whatever the metal.
 

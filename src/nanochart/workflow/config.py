@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nanochart.composition import cluster_name, counts_of, formula_of, is_alloy
+from nanochart.composition import cluster_name, is_alloy, named_cluster
 from nanochart.descriptor.rdf import PAPER_GRID
 from nanochart.errors import NanochartError
 
@@ -61,29 +61,26 @@ class System(Section):
         species, n_atoms = values["species"], values.get("n_atoms")
         try:
             if isinstance(species, list):
-                counts = _counts(species, n_atoms)
-            elif isinstance(species, str) and (is_alloy(species) or species[-1:].isdigit()):
-                counts = counts_of(species)
-            else:
+                species, n_atoms = _formula(species, n_atoms), None
+            elif not isinstance(species, str) or not isinstance(n_atoms, int | None):
                 return values
+            elif n_atoms is None and species.isalpha() and not is_alloy(species):
+                return values  # an element without a number: told as any missing key
+            species, n_atoms = named_cluster(species, n_atoms)
         except NanochartError as error:
             raise ValueError(str(error)) from None
-        total = sum(counts.values())
-        if n_atoms is not None and not isinstance(n_atoms, list) and n_atoms != total:
-            raise ValueError(f"species {species} has {total} atoms, but n_atoms is {n_atoms}")
-        one = next(iter(counts)) if len(counts) == 1 else formula_of(counts)
-        return {**values, "species": one, "n_atoms": total}
+        return {**values, "species": species, "n_atoms": n_atoms}
 
 
-def _counts(species: list[Any], n_atoms: Any) -> dict[str, int]:
-    """Return the atoms of each element, of a list of elements and one of numbers."""
+def _formula(species: list[Any], n_atoms: Any) -> str:
+    """Return the formula of a list of elements and one of numbers."""
     if not (isinstance(n_atoms, list) and len(n_atoms) == len(species)):
         raise NanochartError(
             f"species is a list of {len(species)}: n_atoms must be one of as many numbers"
         )
     if not all(isinstance(n, int) and n > 0 for n in n_atoms) or len(set(species)) < len(species):
         raise NanochartError("give every element once, and a positive number of its atoms")
-    return counts_of("".join(f"{one}{n}" for one, n in zip(species, n_atoms, strict=True)))
+    return "".join(f"{one}{n}" for one, n in zip(species, n_atoms, strict=True))
 
 
 class PotentialSection(Section):
