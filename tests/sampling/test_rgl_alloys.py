@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.cluster import Icosahedron
+from scipy.optimize import minimize_scalar
 
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import Engine
@@ -125,8 +126,7 @@ def test_two_clusters_of_one_element_each_far_apart_add_up() -> None:
 def crystal_energy(alloy: RglAlloy, spots: str, edge: float) -> float:
     """Energy of a cell of four fcc sites (A at the corner, B on the faces), eV, from its shells."""
     cell = bulk("Au", cubic=True, a=edge)
-    images = np.array(list(itertools.product(range(-3, 4), repeat=3))) * edge
-    symbols = [spot for spot in spots]
+    images = np.array(list(itertools.product(range(-2, 3), repeat=3))) * edge
     named = {"A": alloy.elements[0], "B": alloy.elements[1]}
     total = 0.0
     for i in range(4):
@@ -134,7 +134,7 @@ def crystal_energy(alloy: RglAlloy, spots: str, edge: float) -> float:
         for j in range(4):
             r = np.linalg.norm(cell.positions[j] + images - cell.positions[i], axis=1)
             r = r[r > 1e-6]
-            pair = alloy.pair(named[symbols[i]], named[symbols[j]])
+            pair = alloy.pair(named[spots[i]], named[spots[j]])
             repulsion += pair.repulsion_at(r)[0].sum()
             bond += (pair.hopping_at(r)[0] ** 2).sum()
         total += repulsion - np.sqrt(bond)
@@ -145,8 +145,8 @@ def heat_of_formation(alloy: RglAlloy, spots: str) -> float:
     """Of an ordered crystal, eV an atom, each crystal at its own best edge."""
 
     def lowest(of: str) -> float:
-        edges = np.linspace(3.5, 4.3, 321)
-        return min(crystal_energy(alloy, of, edge) for edge in edges) / 4
+        found = minimize_scalar(lambda edge: crystal_energy(alloy, of, edge), bounds=(3.4, 4.3))
+        return float(found.fun) / 4
 
     share = spots.count("A") / 4
     return lowest(spots) - share * lowest("AAAA") - (1 - share) * lowest("BBBB")

@@ -151,9 +151,8 @@ def test_families_words_and_the_explorer_know_the_elements(run: Path, tmp_path: 
     write(text, Atoms(SYMBOLS, positions)[shuffled], format="extxyz")
     placed = source.place(text.read_text())
     assert placed.items[0]["sentence"] == item["sentence"]
-    write(text, Atoms(SYMBOLS[::-1], positions), format="extxyz")
-    with pytest.raises(NanochartError, match="Ag14Cu6"):
-        write(text, Atoms("Ag13Cu7", positions), format="extxyz")
+    write(text, Atoms("Ag13Cu7", positions), format="extxyz")
+    with pytest.raises(NanochartError, match="Ag13Cu7, expected Ag14Cu6"):
         source.place(text.read_text())
 
 
@@ -202,7 +201,7 @@ def test_the_chart_takes_atoms_in_any_order_and_no_other_composition(
     assert np.allclose(chart.transform(shuffled), chart.transform(positions), atol=1e-5)
     with pytest.raises(NanochartError, match="trained on Ag14Cu6, the structures are Ag13Cu7"):
         chart.transform(Atoms("Ag13Cu7", positions[0]))
-    cvs, gradients = chart.vjp(shuffled, np.ones(3))
+    _, gradients = chart.vjp(shuffled, np.ones(3))
     assert np.allclose(gradients, chart.vjp(positions, np.ones(3))[1][:, order], atol=1e-4)
 
 

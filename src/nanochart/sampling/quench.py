@@ -20,7 +20,8 @@ from nanochart.positions import Structures, as_clusters
 from nanochart.progress import Progress, silent
 from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.potentials import Potential, built_in
-from nanochart.sampling.rgl import PARAMETER_SETS
+from nanochart.sampling.rgl import rgl
+from nanochart.sampling.rgl_alloys import ALLOY_SETS
 
 Array = NDArray[np.float64]
 
@@ -87,8 +88,8 @@ def quench(
     named = None if isinstance(potential, str) else potential
     if species is None and named is not None:
         species = named.species
-    if isinstance(potential, str) and potential in PARAMETER_SETS:
-        species = species or PARAMETER_SETS[potential].species
+    if isinstance(potential, str) and potential not in ALLOY_SETS:
+        species = species or rgl(potential).species
     positions, found = as_clusters(structures, species=species)
     if found is None:
         raise NanochartError("quench: the element of bare positions is unknown; give species=")

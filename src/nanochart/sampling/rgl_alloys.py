@@ -76,43 +76,28 @@ def element_pairs(elements: tuple[str, ...]) -> list[tuple[str, str]]:
     return list(itertools.combinations_with_replacement(elements, 2))
 
 
-def _unlike(
-    name: str,
-    p: float,
-    q: float,
-    repulsion: float,
-    hopping: float,
-    like: tuple[Rgl, Rgl],
-    source: str,
-) -> Rgl:
-    """Return the set of an unlike pair; r0 is the mean of the elements' own."""
-    r0 = 0.5 * (like[0].r0 + like[1].r0)
-    return Rgl(name, name, p, q, repulsion, hopping, r0, source)
+def _set(first: str, unlike: Rgl, second: str) -> tuple[Rgl, Rgl, Rgl]:
+    return PARAMETER_SETS[first], unlike, PARAMETER_SETS[second]
 
 
-def _built_in(
-    name: str, like: tuple[str, str], numbers: tuple[float, float, float, float], source: str
-) -> tuple[Rgl, Rgl, Rgl]:
-    first, second = (PARAMETER_SETS[one] for one in like)
-    return first, _unlike(name, *numbers, (first, second), source), second
-
-
-#: (like, unlike, like) parameter sets of binary alloys by name, elements in alphabetical order.
+#: (like, unlike, like) parameter sets of binary alloys by name, elements in alphabetical order. r0
+#: of an unlike pair is the mean of the elements'; in Au-Cu that of Cu3Au, whose lattice constant
+#: (3.75 Å) and order come out right with it only.
 ALLOY_SETS: dict[str, tuple[Rgl, Rgl, Rgl]] = {
-    "Ag-Cu": _built_in(
-        "Ag-Cu",
-        ("Ag", "Cu"),
-        (10.70, 2.805, 0.0980, 1.2274),
-        "LoDiS, Ag_Cu.pot; Baletto et al., PRB 66, 155420 (2002)",
+    "Ag-Cu": _set(
+        "Ag",
+        Rgl("Ag-Cu", "Ag-Cu", 10.70, 2.805, 0.0980, 1.2274, 2.725, "LoDiS, Ag_Cu.pot"),
+        "Cu",
     ),
-    "Ag-Au": _built_in(
-        "Ag-Au", ("Ag", "Au-LoDiS"), (10.494, 3.607, 0.1488, 1.4874), "LoDiS, Au_Ag.pot"
+    "Ag-Au": _set(
+        "Ag",
+        Rgl("Ag-Au", "Ag-Au", 10.494, 3.607, 0.1488, 1.4874, 2.8875, "LoDiS, Au_Ag.pot"),
+        "Au-LoDiS",
     ),
-    "Au-Cu": _built_in(
-        "Au-Cu",
-        ("Au-Cleri-Rosato", "Cu-Cleri-Rosato"),
-        (11.05, 3.048, 0.154, 1.5605),
-        "LoDiS, Au_Cu.pot; Cleri & Rosato, PRB 48, 22 (1993)",
+    "Au-Cu": _set(
+        "Au-Cleri-Rosato",
+        Rgl("Au-Cu", "Au-Cu", 11.05, 3.048, 0.154, 1.5605, 2.651, "LoDiS, Au_Cu.pot"),
+        "Cu-Cleri-Rosato",
     ),
 }
 
