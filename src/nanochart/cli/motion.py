@@ -141,7 +141,9 @@ def md(
     temperature: Annotated[float, typer.Option(help="of the bath and the first velocities, K")],
     duration: Annotated[float, typer.Option("--time", help="of the whole trajectory, ns")],
     output: Annotated[Path, typer.Option("--output", "-o", help="DCD to write")] = Path("md.dcd"),
-    species: Annotated[str | None, typer.Option(help="element of a motif, or of a file")] = None,
+    species: Annotated[
+        str | None, typer.Option(help="element of a motif, or of a file; or a formula, Ag32Cu6")
+    ] = None,
     n_atoms: Annotated[int | None, typer.Option(help="size of a motif, or of a file")] = None,
     frame: Annotated[
         int | None, typer.Option(min=0, help="of a file, or snapshot of a run, from 0; default: 0")
@@ -149,7 +151,10 @@ def md(
     family: Annotated[
         int | None, typer.Option(min=0, help="of a run: begin at its representative")
     ] = None,
-    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    potential: Annotated[
+        str | None,
+        typer.Option(help="RGL set; default: the species'. Or the ASE calculator of a run folder"),
+    ] = None,
     interval: Annotated[float, typer.Option(help="between frames, ps")] = 1.0,
     timestep: Annotated[float, typer.Option(help="fs")] = 5.0,
     damping: Annotated[
@@ -178,6 +183,10 @@ def md(
 
     It begins at a motif, at any frame of a structure file (`--frame`), or at a run folder: there
     `--frame` counts the snapshots, and `--family` takes the structure nearest to a family's centre.
+
+    The atoms of an alloy are sorted by element, as its formula has them, and so they are in the DCD
+    file, which knows no elements. A run folder whose potential is an ASE calculator is code from
+    whoever made it: `--potential module:name` must name it.
 
     Langevin dynamics of all momenta; frames are centred, not turned. How often structures change
     depends on the friction: state `--damping` with any such time. Energies and temperatures go to

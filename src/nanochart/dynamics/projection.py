@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.chart.chart import THERMAL, Chart, ChartPoints
+from nanochart.composition import symbols_of
 from nanochart.descriptor.rdf import rdf_of_positions
-from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, energy_and_forces
+from nanochart.sampling.rgl import PARAMETER_SETS, Rgl
+from nanochart.sampling.rgl_alloys import RglAlloy, rgl_energy_and_forces
 from nanochart.sampling.rgl_energies import rgl_energies
 from nanochart.structure.classes import cluster_class
 from nanochart.structure.cna import environments_and_axes
-from nanochart.structure.cutoffs import neighbour_cutoff
+from nanochart.structure.cutoffs import cluster_cutoff
 from nanochart.structure.description import describe_positions
 
 Array = NDArray[np.float64]
@@ -50,7 +52,7 @@ def project_positions(
     converged: NDArray[np.bool_],
     energies: Array,
     *,
-    potential: Rgl | None,
+    potential: Rgl | RglAlloy | None,
     errors: bool = True,
     words: bool = False,
 ) -> Projected:
@@ -80,11 +82,12 @@ def project_positions(
     names, sentences = [""] * len(positions), [""] * len(positions)
     known = np.flatnonzero(converged)
     # The rules of classes and words are made for minima.
-    if chart.species in PARAMETER_SETS and chart.mode != THERMAL and len(known):
-        cutoff = neighbour_cutoff(PARAMETER_SETS[chart.species].r0)
+    symbols = symbols_of(chart.species, chart.n_atoms)
+    if set(symbols) <= set(PARAMETER_SETS) and chart.mode != THERMAL and len(known):
+        cutoff = cluster_cutoff(chart.species, chart.n_atoms, PARAMETER_SETS[symbols[0]].r0)
         some = positions[known]
         if words:
-            found = describe_positions(some, cutoff)
+            found = describe_positions(some, cutoff, symbols=symbols)
             classes[known] = found.codes
             for place, one in zip(known, found.words, strict=True):
                 names[place], sentences[place] = one.name, one.sentence
@@ -97,7 +100,7 @@ def project_positions(
     return Projected(points, classes, energies, names, sentences)
 
 
-def share_of_hot(positions: Array, potential: Rgl) -> tuple[float, float]:
+def share_of_hot(positions: Array, potential: Rgl | RglAlloy) -> tuple[float, float]:
     """Return which share of some structures is no minimum, and the median largest force, eV/Å.
 
     Parameters
@@ -111,6 +114,6 @@ def share_of_hot(positions: Array, potential: Rgl) -> tuple[float, float]:
         np.linspace(0, len(positions) - 1, min(_LOOKED_AT, len(positions))).astype(int)
     )
     largest = np.array(
-        [np.abs(energy_and_forces(positions[row], potential)[1]).max() for row in rows]
+        [np.abs(rgl_energy_and_forces(positions[row], potential)[1]).max() for row in rows]
     )
     return float((largest > COLD).mean()), float(np.median(largest))

@@ -22,9 +22,12 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
 
+from nanochart.composition import elements_of, in_words, symbols_of
 from nanochart.errors import NanochartError
-from nanochart.sampling.potentials import PairStyle, Potential
-from nanochart.sampling.rgl import setfl_table
+from nanochart.sampling.calculators import CalculatorForce
+from nanochart.sampling.potentials import AsePotential, PairStyle, Potential
+from nanochart.sampling.rgl import Rgl, setfl_table
+from nanochart.sampling.rgl_alloys import eam_fs_table
 
 Array = NDArray[np.float64]
 
@@ -120,12 +123,12 @@ class _AddedForce:
 
 
 class Engine:
-    """One LAMMPS instance for clusters of one size, element and potential.
+    """One LAMMPS instance for clusters of one size, species and potential.
 
     Parameters
     ----------
     potential
-        An RGL set, or a LAMMPS pair style; gives element and mass.
+        An RGL set, a LAMMPS pair style or an ASE calculator; gives elements and masses.
     n_atoms
         Number of atoms of every cluster this engine will see.
     timestep
@@ -134,15 +137,25 @@ class Engine:
     Raises
     ------
     NanochartError
-        LAMMPS is missing or refuses the set-up.
+        LAMMPS is missing or refuses the set-up; an alloy's formula is of another size; an ASE
+        calculator cannot be made.
+
+    Attributes
+    ----------
+    symbols
+        Chemical symbol of every atom, in the order of all positions.
+    masses : ndarray, shape (n_atoms, 1)
+        Of every atom, u.
     """
 
     def __init__(self, potential: Potential, n_atoms: int, *, timestep: float = 5.0) -> None:
         self.potential = potential
         self.n_atoms = n_atoms
-        self.mass = float(atomic_masses[atomic_numbers[potential.species]])
+        self.symbols = symbols_of(potential.species, n_atoms)
+        self.masses = atomic_masses[[atomic_numbers[one] for one in self.symbols]][:, np.newaxis]
         self._timestep = timestep
-        self._wall = potential.wall if isinstance(potential, PairStyle) else None
+        self._wall = potential.wall if isinstance(potential, PairStyle | AsePotential) else None
+        self._calculator: CalculatorForce | None = None
         self._half_box = 0.0
         self._start()
 
@@ -176,10 +189,27 @@ class Engine:
                 *(f"pair_coeff {line}" for line in lines),
                 *wall,
             ]
-        number = atomic_numbers[potential.species]
-        table = folder / "rgl.eam.alloy"
-        table.write_text(setfl_table(potential, mass=self.mass, atomic_number=number))
-        return ["pair_style eam/alloy", f"pair_coeff * * {table} {potential.species}"]
+        if isinstance(potential, AsePotential):
+            self._calculator = CalculatorForce(potential, self.symbols)
+            wall = [] if potential.wall is None else _wall(potential.wall)
+            # Its energy counts as potential energy, in minimisations as well.
+            return [
+                f"pair_style zero {_SKIN}",
+                "pair_coeff * *",
+                "fix calculator all external pf/callback 1 1",
+                "fix_modify calculator energy yes",
+                *wall,
+            ]
+        mass = {one: float(atomic_masses[atomic_numbers[one]]) for one in self.symbols}
+        if isinstance(potential, Rgl):
+            element = potential.species
+            table = folder / "rgl.eam.alloy"
+            number = atomic_numbers[element]
+            table.write_text(setfl_table(potential, mass=mass[element], atomic_number=number))
+            return ["pair_style eam/alloy", f"pair_coeff * * {table} {element}"]
+        table = folder / "rgl.eam.fs"
+        table.write_text(eam_fs_table(potential, masses=mass, atomic_numbers=atomic_numbers))
+        return ["pair_style eam/fs", f"pair_coeff * * {table} {' '.join(potential.elements)}"]
 
     def _restart(self) -> None:
         self._lammps.close()
@@ -191,23 +221,30 @@ class Engine:
         if self._wall is not None:
             self._half_box = max(self._half_box, self._wall + 2.0 * _VACUUM)
         box = self._half_box
+        elements = elements_of(self.potential.species)
         self._commands(
             "units metal",
             "atom_style atomic",
             "atom_modify map array sort 0 0.0",
             "boundary f f f",
             f"region box block {-box} {box} {-box} {box} {-box} {box}",
-            "create_box 1 box",
+            f"create_box {len(elements)} box",
         )
         # Binning pays only where a cluster is much larger than the cut-off.
         build = "nsq" if self.n_atoms < 400 else "bin"
         start = np.zeros(3 * self.n_atoms)
         start[::3] = np.linspace(-0.5 * box, 0.5 * box, self.n_atoms)
         self._lammps.create_atoms(
-            self.n_atoms, list(range(1, self.n_atoms + 1)), [1] * self.n_atoms, start.tolist()
+            self.n_atoms,
+            list(range(1, self.n_atoms + 1)),
+            [elements.index(one) + 1 for one in self.symbols],
+            start.tolist(),
         )
         self._commands(
-            f"mass 1 {self.mass}",
+            *(
+                f"mass {kind} {atomic_masses[atomic_numbers[one]]}"
+                for kind, one in enumerate(elements, start=1)
+            ),
             *interaction,
             f"neighbor {_SKIN} {build}",
             "neigh_modify every 1 delay 0 check yes",
@@ -216,8 +253,11 @@ class Engine:
             "min_style cg",
             # ftol then bounds the largest force component, not the 2-norm.
             "min_modify norm inf",
-            "run 0 post no",
         )
+        if self._calculator is not None:
+            self._lammps.set_fix_external_callback("calculator", self._calculator, self._lammps)
+        else:
+            self._commands("run 0 post no")
         order = np.array(self._lammps.numpy.extract_atom("id")[: self.n_atoms])
         if not np.array_equal(order, np.arange(1, self.n_atoms + 1)):
             raise NanochartError("LAMMPS reordered the atoms: this version cannot be driven safely")
@@ -225,6 +265,8 @@ class Engine:
     def _commands(self, *commands: str) -> None:
         for command in commands:
             self._lammps.command(command)
+            if self._calculator is not None:
+                self._calculator.raise_failure()
 
     def _load(self, positions: Array, velocities: Array | None = None) -> None:
         atoms = self._lammps.numpy
@@ -251,9 +293,11 @@ class Engine:
             self._commands("run 0 post no")
         except Exception as error:
             self._restart()
+            if isinstance(error, NanochartError):
+                raise
             raise NanochartError(
-                f"LAMMPS cannot evaluate {self.n_atoms} {self.potential.species} atoms; do they "
-                f"lie too far apart to be one cluster? ({_first_line(error)})"
+                f"LAMMPS cannot evaluate {self._atoms}; do they lie too far apart to be one "
+                f"cluster? ({_first_line(error)})"
             ) from None
         return float(self._lammps.get_thermo("pe")), self._read("f")
 
@@ -377,11 +421,11 @@ class Engine:
             self._restart()
             if added is not None:
                 added.raise_failure()
-            if not isinstance(error, Exception):
+            if isinstance(error, NanochartError) or not isinstance(error, Exception):
                 raise
             raise NanochartError(
-                f"MD of {self.n_atoms} {self.potential.species} atoms at {temperature} K lost an "
-                f"atom: it evaporated, or the time step is too long ({_first_line(error)})"
+                f"MD of {self._atoms} at {temperature} K lost an atom: it evaporated, or the time "
+                f"step is too long ({_first_line(error)})"
             ) from None
         if damping is not None:
             self._commands("unfix bath")
@@ -406,6 +450,9 @@ class Engine:
         failed = Quench(positions, float("nan"), float("inf"), False)
         try:
             self._commands(f"minimize 0.0 {force_tolerance} {max_steps} {20 * max_steps}")
+        except NanochartError:  # of the calculator: no fault of the structure
+            self._restart()
+            raise
         except Exception:
             # An atom left the box; the caller flags the structure and goes on.
             self._restart()
@@ -421,13 +468,17 @@ class Engine:
 
     def thermal_velocities(self, temperature: float, rng: np.random.Generator) -> Array:
         """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
-        spread = np.sqrt(BOLTZMANN * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED))
+        spread = np.sqrt(BOLTZMANN * temperature / (self.masses * _EV_PER_MASS_VELOCITY_SQUARED))
         return rng.normal(scale=spread, size=(self.n_atoms, 3))
 
     def kinetic_temperature(self, velocities: Array) -> float:
         """Return the temperature (K) of velocities (n_atoms, 3) Å/ps, all 3N momenta counted."""
-        mean_square = float(np.mean(velocities**2))
-        return self.mass * _EV_PER_MASS_VELOCITY_SQUARED * mean_square / BOLTZMANN
+        mean = float(np.mean(self.masses * velocities**2))
+        return mean * _EV_PER_MASS_VELOCITY_SQUARED / BOLTZMANN
+
+    @property
+    def _atoms(self) -> str:
+        return in_words(self.potential.species, self.n_atoms)
 
     def close(self) -> None:
         """Free the LAMMPS instance."""

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
-from nanochart.positions import Structures, as_positions
+from nanochart.positions import Structures, as_clusters
 from nanochart.progress import Progress, silent
 from nanochart.sampling.lammps import engine_for
-from nanochart.sampling.potentials import Potential
+from nanochart.sampling.potentials import Potential, built_in
 from nanochart.sampling.rgl import rgl
+from nanochart.sampling.rgl_alloys import ALLOY_SETS
 
 Array = NDArray[np.float64]
 
@@ -40,8 +41,9 @@ class QuenchSettings:
 class Minima:
     """Quenched structures.
 
-    ``positions`` (n_structures, n_atoms, 3) Å, centred; ``energies`` (n_structures,) eV;
-    ``max_forces`` (n_structures,) eV/Å; ``converged`` (n_structures,) bool. Where ``converged``
+    ``positions`` (n_structures, n_atoms, 3) Å, centred, an alloy's atoms in the order of its
+    formula (`nanochart.composition`); ``energies`` (n_structures,) eV; ``max_forces``
+    (n_structures,) eV/Å; ``converged`` (n_structures,) bool. Where ``converged``
     is False the structure is as far as the minimiser came; an energy is NaN and the positions
     those given where it broke apart.
     """
@@ -68,9 +70,9 @@ def quench(
     structures
         Positions (n_structures, n_atoms, 3) in Å, ``ase.Atoms`` or a list of them.
     potential
-        A potential, or the name of an RGL set; by default the element's own.
+        A potential, or the name of an RGL set; by default the species' own.
     species
-        Chemical symbol, for bare arrays without ``potential``.
+        Chemical symbol, or the formula of an alloy, for bare arrays without ``potential``.
     settings
         Tolerance and step limit.
     executor
@@ -83,13 +85,16 @@ def quench(
     NanochartError
         Bad structures, an unknown potential, or a potential of another element.
     """
-    named = rgl(potential) if isinstance(potential, str) else potential
-    positions, element = as_positions(
-        structures, species=species or (named.species if named else None)
-    )
-    if named is None and element is None:
+    named = None if isinstance(potential, str) else potential
+    if species is None and named is not None:
+        species = named.species
+    if isinstance(potential, str) and potential not in ALLOY_SETS:
+        species = species or rgl(potential).species
+    positions, found = as_clusters(structures, species=species)
+    if found is None:
         raise NanochartError("quench: the element of bare positions is unknown; give species=")
-    named = named or rgl(str(element))
+    if named is None:
+        named = built_in(found, potential if isinstance(potential, str) else "")
     batches = (positions[i : i + _BATCH] for i in range(0, len(positions), _BATCH))
     done: list[Minima] = []
     finished = 0

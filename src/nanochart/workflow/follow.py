@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.positions import whole
-from nanochart.sampling.potentials import Potential, lammps_potential
+from nanochart.sampling.potentials import Potential, built_in, lammps_potential
 from nanochart.sampling.rgl import rgl
 from nanochart.workflow.placing import PlacedTable, placer
 
@@ -160,11 +160,12 @@ def _potential(chart_path: Path, given: str | None, pair: Sequence[str] | None) 
     """Return what to quench with: the chart's own RGL set, unless another or commands are given."""
     from nanochart.chart.chart import load_chart
 
+    found: Potential
     if given is not None:
         found = rgl(given)
     else:
         chart = load_chart(chart_path / "chart.safetensors" if chart_path.is_dir() else chart_path)
-        found = rgl(chart.provenance.get("potential") or chart.species)
+        found = built_in(chart.species, chart.provenance.get("potential") or "")
     if pair is None:
         return found
     words = [line.split(maxsplit=1) for line in pair]

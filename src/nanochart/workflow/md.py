@@ -85,7 +85,7 @@ def run_md(
     family
         Of a run: begin at the unique structure nearest to its centre.
     potential
-        RGL set; the element's by default.
+        RGL set, the species' by default; or the ASE calculator of a run, ``module:name``.
     overwrite
         Begin anew, whatever ``output`` holds.
     chart

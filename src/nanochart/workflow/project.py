@@ -21,11 +21,14 @@ import torch
 
 from nanochart.chart.chart import THERMAL, Chart, load_chart, shipped_charts
 from nanochart.chart.devices import using
+from nanochart.composition import cluster_name, elements_of, is_alloy
 from nanochart.dynamics.projection import COLD, Projected, project_positions, share_of_hot
 from nanochart.errors import NanochartError
 from nanochart.parallel import available_cores, map_ordered
 from nanochart.progress import Progress
+from nanochart.sampling.potentials import built_in
 from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, rgl
+from nanochart.sampling.rgl_alloys import RglAlloy
 from nanochart.structure.cutoffs import neighbour_cutoff
 from nanochart.trajectories.frames import Place
 from nanochart.workflow.projection_commits import Commits
@@ -42,6 +45,19 @@ UNIT = 8
 _WIDEST = 3.5
 #: Frames are quenched if more than this share of the first ones are no minima.
 _SHARE_OF_HOT = 0.1
+
+
+def _potential(chart: Chart, asked: str | None) -> Rgl | RglAlloy | None:
+    """Return the RGL potential that was asked for, or the chart's own, if it is one."""
+    if asked is not None and not is_alloy(chart.species):
+        return rgl(asked)
+    named = asked or chart.provenance.get("potential")
+    try:
+        return built_in(chart.species, named or "")
+    except NanochartError:
+        if asked is not None:
+            raise
+        return None
 
 
 def project_files(
@@ -126,13 +142,11 @@ class _Work:
         self.chart, self.output = chart, output
         self.settings, self.tell = settings, tell
         self._check_settings()
-        named = settings.potential or chart.provenance.get("potential")
-        if named is None:
-            named = chart.species if chart.species in PARAMETER_SETS else None
-        known = named in PARAMETER_SETS or settings.potential is not None
         # A chart of a potential of one's own knows its name only: no other may take its place.
-        self.potential: Rgl | None = rgl(str(named)) if known else None
-        length = PARAMETER_SETS[chart.species].r0 if chart.species in PARAMETER_SETS else None
+        self.potential = _potential(chart, settings.potential)
+        elements = elements_of(chart.species)
+        known = [PARAMETER_SETS[one].r0 for one in elements if one in PARAMETER_SETS]
+        length = max(known) if len(known) == len(elements) else None
         self.reading = Reading(
             files,
             settings,
@@ -149,7 +163,8 @@ class _Work:
             )
         if one.species not in (None, chart.species):
             raise NanochartError(
-                f"--species {one.species}: this chart was trained on {chart.species}{chart.n_atoms}"
+                f"--species {one.species}: this chart was trained on "
+                f"{cluster_name(chart.species, chart.n_atoms)}"
             )
         if one.quench and chart.mode == THERMAL:
             raise NanochartError(

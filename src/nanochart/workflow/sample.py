@@ -42,7 +42,7 @@ def seed(run: Run, progress: Progress) -> None:
     for done, motif in enumerate(MOTIFS):
         progress(done, len(MOTIFS))
         with contextlib.suppress(NanochartError):  # a small size may not carry every motif
-            found += seed_clusters(engine, motifs=(motif,))
+            found += seed_clusters(engine, motifs=(motif,), seed=run.file.sampling.seed)
     if not found:
         raise NanochartError(
             f"no seed cluster of {run.file.name} could be quenched; check potential and n_atoms"
@@ -53,7 +53,10 @@ def seed(run: Run, progress: Progress) -> None:
         len(found),
         chunk=len(found),
         flags={"motif": dict(enumerate(MOTIFS))},
-        attributes={"potential": potential_of(run.file).name},
+        attributes={
+            "potential": potential_of(run.file).name,
+            "placements": [seed.placement for seed in found],
+        },
     )
     group.write(
         0,
@@ -74,6 +77,7 @@ def sample(run: Run, progress: Progress) -> None:
         timestep=sampling.timestep,
         damping=sampling.damping,
         seed=sampling.seed,
+        species_swaps=run.file.species_swaps,
     )
     group = run.rows("sample", "snapshots", run.n_snapshots, chunk=run.chunk)
     replicas = _replicas_so_far(run, group, settings, potential)
@@ -120,8 +124,14 @@ def _replicas_so_far(
 
 def _with_counters_reset(replicas: Replicas) -> Replicas:
     """Count swaps from the end of the burn-in on, as the snapshots are."""
-    zero = np.zeros_like(replicas.swap_attempts)
-    return replace(replicas, swap_attempts=zero, swap_accepts=zero)
+    zero, none = np.zeros_like(replicas.swap_attempts), np.zeros_like(replicas.species_attempts)
+    return replace(
+        replicas,
+        swap_attempts=zero,
+        swap_accepts=zero,
+        species_attempts=none,
+        species_accepts=none,
+    )
 
 
 def _commit_snapshots(
@@ -146,6 +156,8 @@ def _commit_snapshots(
         state=replicas.cycle,
         swap_attempts=replicas.swap_attempts.tolist(),
         swap_accepts=replicas.swap_accepts.tolist(),
+        species_attempts=replicas.species_attempts.tolist(),
+        species_accepts=replicas.species_accepts.tolist(),
     )
     group.drop_states(keep=replicas.cycle)
 
