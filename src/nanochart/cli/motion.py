@@ -149,7 +149,9 @@ def md(
     family: Annotated[
         int | None, typer.Option(min=0, help="of a run: begin at its representative")
     ] = None,
-    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    potential: Annotated[
+        str | None, typer.Option(help="RGL set, or run file or folder; default: the element's")
+    ] = None,
     interval: Annotated[float, typer.Option(help="between frames, ps")] = 1.0,
     timestep: Annotated[float, typer.Option(help="fs")] = 5.0,
     damping: Annotated[

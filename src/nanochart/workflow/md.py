@@ -85,7 +85,7 @@ def run_md(
     family
         Of a run: begin at the unique structure nearest to its centre.
     potential
-        RGL set; the element's by default.
+        RGL set, or a run file or folder to take it from; the element's by default.
     overwrite
         Begin anew, whatever ``output`` holds.
     chart

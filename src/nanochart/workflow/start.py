@@ -52,7 +52,7 @@ def find_start(
     NanochartError
         The file or frame cannot be used, or what a motif needs is not given.
     """
-    named: Potential | None = None if potential is None else rgl(potential)
+    named = None if potential is None else potential_named(potential)
     motif = {name.lower(): name for name in MOTIFS}.get(start.lower())
     folder = motif is None and Path(start).is_dir()
     if family is not None and not folder:
@@ -83,6 +83,22 @@ def find_start(
             f"the potential {named.name} is for {named.species}, but the cluster is of {species}"
         )
     return Start(name, positions, n_atoms, named)
+
+
+def potential_named(name: str) -> Potential:
+    """Return an RGL set by its name, or the potential of a run file or a run folder.
+
+    Raises
+    ------
+    NanochartError
+        There is no such set, or the file cannot be read.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return potential_of(_run_file(path))
+    if path.suffix == ".toml":
+        return potential_of(parse_run_file(read_run_file(path), where=name))
+    return rgl(name)
 
 
 def _frame_of(
