@@ -53,7 +53,9 @@ def bias(
     workers: Annotated[int, typer.Option(min=0, help="processes for them; 0: all cores")] = 1,
     encoder: Annotated[str, typer.Option(help="of the chart: trained or distilled")] = "trained",
     frame: Annotated[int, typer.Option(min=0, help="which of a file's frames, from 0")] = 0,
-    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    potential: Annotated[
+        str | None, typer.Option(help="RGL set, or run file or folder; default: the element's")
+    ] = None,
     interval: Annotated[float, typer.Option(help="between frames, ps")] = 1.0,
     timestep: Annotated[float, typer.Option(help="fs")] = 5.0,
     damping: Annotated[float, typer.Option(help="Langevin damping time, ps")] = 1.0,

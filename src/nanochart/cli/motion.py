@@ -153,7 +153,10 @@ def md(
     ] = None,
     potential: Annotated[
         str | None,
-        typer.Option(help="RGL set; default: the species'. Or the ASE calculator of a run folder"),
+        typer.Option(
+            help="RGL set, run file or folder, or the ASE calculator of a run folder; default: the "
+            "species'"
+        ),
     ] = None,
     interval: Annotated[float, typer.Option(help="between frames, ps")] = 1.0,
     timestep: Annotated[float, typer.Option(help="fs")] = 5.0,

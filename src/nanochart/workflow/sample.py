@@ -116,9 +116,16 @@ def _replicas_so_far(
     state = group.attributes.get("state")
     if state is not None:
         return Replicas.from_arrays(group.load_state(int(state)))
-    starts = run.landscape["seeds"].read("positions")
-    if run.file.sampling.starts == "best":
+    seeds, wanted = run.landscape["seeds"], run.file.sampling.starts
+    starts = seeds.read("positions")
+    if wanted == "best":
         starts = starts[:1]
+    elif wanted != "motifs":
+        starts = starts[seeds.read("motif") == MOTIFS.index(wanted)]
+        if not len(starts):
+            raise NanochartError(
+                f"starts: no {wanted} seed of {run.file.name} could be quenched; begin with 'best'"
+            )
     return initial_replicas(list(starts), settings, potential)
 
 

@@ -73,8 +73,8 @@ def find_start(
         name = f"sha256 {hashlib.sha256(positions.tobytes()).hexdigest()}"
     else:
         positions, name = None, motif
-        if species is None and potential in PARAMETER_SETS:
-            species = PARAMETER_SETS[potential].species
+        if species is None and potential is not None:
+            species = _species_named(potential)
         if species is not None and not species.isalpha():
             species, n_atoms = named_cluster(species, n_atoms)
         if species is None or n_atoms is None:
@@ -88,7 +88,7 @@ def find_start(
 def _potential(asked: str | None, species: str, of_run: Potential | None, start: str) -> Potential:
     """Return what moves the atoms: what was asked for, the run's, or the species' own."""
     if asked is not None and ":" not in asked:
-        return built_in(species, asked)
+        return potential_named(asked, species)
     if isinstance(of_run, AsePotential) and asked != of_run.calculator:
         # A run folder may come from anywhere, and this potential is code to be run.
         raise NanochartError(
@@ -100,6 +100,42 @@ def _potential(asked: str | None, species: str, of_run: Potential | None, start:
             f"the potential {asked} names code: only a run folder with such a [potential] takes it"
         )
     return of_run or built_in(species)
+
+
+def potential_named(name: str, species: str) -> Potential:
+    """Return an RGL set by its name, or the potential of a run file or a run folder.
+
+    Raises
+    ------
+    NanochartError
+        There is no such set, or the file cannot be read; it is of another species; or a folder's
+        potential is code.
+    """
+    path = Path(name)
+    if not _is_run(path):
+        return built_in(species, name)
+    found = potential_of(_run_file(path))
+    if isinstance(found, AsePotential) and path.is_dir():
+        raise NanochartError(
+            f"{path}: its potential runs the code {found.calculator}; if you trust it, give "
+            f"--potential {path / 'run.toml'}"
+        )
+    if found.species != species:
+        raise NanochartError(
+            f"the potential of {path} is for {found.species}, but the cluster is of {species}"
+        )
+    return found
+
+
+def _species_named(potential: str) -> str | None:
+    """Return the species that a potential is for, where its name tells."""
+    if _is_run(Path(potential)):
+        return _run_file(Path(potential)).system.species
+    return PARAMETER_SETS[potential].species if potential in PARAMETER_SETS else None
+
+
+def _is_run(path: Path) -> bool:
+    return path.suffix == ".toml" or path.is_dir()
 
 
 def _frame_of(
@@ -138,10 +174,12 @@ def _structure_of_run(
     return np.ascontiguousarray(positions, dtype=np.float64), potential
 
 
-def _run_file(folder: Path) -> RunFile:
-    path = folder / "run.toml"
+def _run_file(path: Path) -> RunFile:
+    """Return a run file, or that of a run folder."""
     if not path.is_file():
-        raise NanochartError(f"{folder}: is no run folder; make one with `nanochart run`")
+        if not (path / "run.toml").is_file():
+            raise NanochartError(f"{path}: is no run folder; make one with `nanochart run`")
+        path = path / "run.toml"
     return parse_run_file(read_run_file(path), where=str(path))
 
 
