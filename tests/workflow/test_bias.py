@@ -206,6 +206,20 @@ def test_walkers_share_their_hills_in_any_number_of_processes(
     assert not np.array_equal(alone["height"][2:], first["height"][2:])
 
 
+def test_walkers_begin_at_several_starts_in_turn(chart_file: Path, tmp_path: Path) -> None:
+    three = replace(OPTIONS, n_walkers=3)
+    hold = {"restrain": "0", "spring": 0.5}
+    run(tmp_path, chart_file, hold, start="ih, fcc", options=three, n_frames=4)
+    records = [json.loads((tmp_path / f"a.{i}.dcd.json").read_text()) for i in range(3)]
+    assert [one["settings"]["start"] for one in records] == ["Ih", "fcc", "Ih"]
+    (tmp_path / "ih").mkdir()
+    run(tmp_path / "ih", chart_file, hold, options=three, n_frames=4)
+    assert content(tmp_path, "a.0.dcd") == content(tmp_path / "ih", "a.0.dcd")
+    assert content(tmp_path, "a.1.dcd") != content(tmp_path / "ih", "a.1.dcd")
+    with pytest.raises(NanochartError, match="2 starts for 1 walkers; give --walkers 2"):
+        run(tmp_path, chart_file, hold, start="ih,fcc", output=tmp_path / "b.dcd")
+
+
 def test_hills_of_another_run_are_gone_on_from(
     undisturbed: dict[str, Any], chart_file: Path, tmp_path: Path
 ) -> None:
@@ -245,6 +259,7 @@ def test_pandas_reads_what_was_written(undisturbed: dict[str, Any], tmp_path: Pa
         ({}, {}, "nothing to bias with"),
         ({"restrain": "cv3=1"}, {}, "no variable 'cv3'"),
         ({"restrain": "7"}, {}, "there is no family 7"),
+        ({"steer_to": "1", "via": ["rg=6"]}, {}, "on the way need values of cv1, cv2"),
         ({**METAD, "bias_factor": 1.0}, {}, "bias factor of 1 makes no bias"),
         ({**METAD, "metad": "s"}, {}, "there is no variable 's'"),
         ({"restrain": "0", "every": 6}, {}, "every 30 fs; at most 25 fs"),
@@ -357,6 +372,10 @@ def test_a_file_says_the_same_as_options_and_unknown_keys_are_refused(tmp_path: 
     file.write_text("evry = 5\n")
     with pytest.raises(NanochartError, match=r"unknown key 'evry'; see docs/bias\.md"):
         bias_of_options(file)
-    for wrong in ({"walls": ["rg=3"]}, {"restrain": "cv1"}, {"line": "1"}, {"sigma": "0.1"}):
+    file.write_text("[[steer]]\nto = 3\nvia = [1, { cv1 = 2.0, cv2 = 0.5, cv3 = 0.0 }]\n")
+    way = {"steer_to": "3", "via": ["1", "cv1=2,cv2=0.5,cv3=0"]}
+    assert bias_of_options(file).steer[0].via == bias_of_options(None, **way).steer[0].via
+    wrongs = ({"walls": ["rg=3"]}, {"restrain": "cv1"}, {"line": "1"}, {"sigma": "0.1"})
+    for wrong in (*wrongs, {"restrain": "1", "via": ["2"]}):
         with pytest.raises(NanochartError, match="--"):
             bias_of_options(None, **wrong)

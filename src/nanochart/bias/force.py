@@ -94,8 +94,10 @@ class BiasPlan:
 def plan_from_json(values: Mapping[str, Any]) -> BiasPlan:
     """Return the plan that ``dataclasses.asdict`` and JSON took apart."""
 
-    def with_tuples(one: Mapping[str, Any]) -> dict[str, Any]:
-        return {k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}
+    def with_tuples(one: Any) -> Any:
+        if isinstance(one, Mapping):
+            return {key: with_tuples(value) for key, value in one.items()}
+        return tuple(map(with_tuples, one)) if isinstance(one, list) else one
 
     metad = values["metadynamics"]
     return BiasPlan(

@@ -18,12 +18,21 @@ def bias(
     chart: Annotated[
         str, typer.Argument(help="chart, or run folder, or one that ships: au147-thermal")
     ],
-    start: Annotated[str, typer.Argument(help="motif (ih, dh, fcc, twin, hcp) or structure file")],
+    start: Annotated[
+        str,
+        typer.Argument(
+            help="motif (ih, dh, fcc, twin, hcp) or structure file; several for walkers: dh,twin"
+        ),
+    ],
     temperature: Annotated[float, typer.Option(help="of the bath, K")],
     duration: Annotated[float, typer.Option("--time", help="of the whole trajectory, ns")],
     output: Annotated[Path, typer.Option("--output", "-o", help="DCD to write")] = Path("bias.dcd"),
     steer_to: Annotated[
         str | None, typer.Option(help="pull there until the end: a family, or cv1=3,cv2=-1")
+    ] = None,
+    via: Annotated[
+        list[str] | None,
+        typer.Option(help="pull by way of that place first; may be given again"),
     ] = None,
     restrain: Annotated[
         str | None, typer.Option(help="hold there: a family, or cv1=3,rg=6.5")
@@ -94,6 +103,7 @@ def bias(
     what = bias_of_options(
         config,
         steer_to=steer_to,
+        via=via or [],
         restrain=restrain,
         spring=spring,
         metad=metad,

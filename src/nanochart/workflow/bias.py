@@ -68,7 +68,7 @@ def run_bias(
     chart
         A file, or the name of one that ships; ``-thermal`` ones know hot configurations.
     start
-        A motif, or a structure file.
+        A motif, or a structure file; several, separated by commas, walkers take in turn.
     output
         The DCD file; with several walkers ``NAME.0.dcd``, ``NAME.1.dcd``, ...
     settings

@@ -60,6 +60,9 @@ class SteerSection(Section):
     start: Point | Values | None = Field(
         default=None, description="from where; by default from where the run starts"
     )
+    via: list[Point | Values] | None = Field(
+        default=None, description="points on the way; each leg takes the same time"
+    )
     spring: Positive | dict[str, Positive] | None = Field(
         default=None, description="eV per squared unit"
     )
@@ -311,6 +314,9 @@ def _moving(
     lacking = [variable for variable in to if variable not in start]
     if lacking:
         raise NanochartError(f"{name}: {lacking[0]} has no start, or is no variable of this run")
+    via = [defaults.values(point) for point in one.via or []]
+    if any(set(point) != set(to) for point in via):
+        raise NanochartError(f"{name}: points on the way need values of {', '.join(to)}, no others")
     return Restraint(
         name,
         tuple(to),
@@ -319,6 +325,7 @@ def _moving(
         to=tuple(to.values()),
         begin=one.begin * 1e3,
         end=time if one.end is None else one.end * 1e3,
+        via=tuple(tuple(point[variable] for variable in to) for point in via),
     )
 
 
