@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import random
 import signal
@@ -29,7 +30,7 @@ from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.dynamics.md import MdSettings
 from nanochart.errors import NanochartError
 from nanochart.progress import silent
-from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.lammps import BOLTZMANN, engine_for
 from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import seed_clusters
 from nanochart.workflow.bias import run_bias
@@ -339,8 +340,8 @@ def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None
         found = free_energies(
             [tmp_path / "a.dcd"], tmp_path / f"{by}.csv", by=by, surface=["cv1"], bins=5, n_blocks=2
         )
-        assert sum(row[1] for row in found.families) == pytest.approx(1.0)
-        assert found.families[0][3] == 0.0
+        assert sum(row[1] for row in found.states) == pytest.approx(1.0)
+        assert found.states[0][3] == 0.0
         rows = list(csv.DictReader((tmp_path / f"{by}-surface.csv").read_text().splitlines()))
         assert min(float(row["free_energy_eV"]) for row in rows) == 0.0
     steer = {"steer_to": "1"}
@@ -356,6 +357,43 @@ def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None
     assert found.summary["weights"] == "MBAR"
     with pytest.raises(NanochartError, match=r"w0\.dcd: has other hills than .*a\.dcd"):
         free_energies([tmp_path / "a.dcd", windows[0]], tmp_path / "s.csv", n_blocks=2)
+
+
+def test_free_energies_of_classes_of_minima(chart_file: Path, tmp_path: Path) -> None:
+    # Which class a table gives a frame is made up here: what counts is which samples it weighs.
+    run(tmp_path, chart_file, n_frames=80)
+    columns = read_table(tmp_path / "a.dcd.COLVAR")[0]
+    frames = np.arange(3, 80, 4)  # a frame each 0.05 ps, a row of COLVAR each 0.2 ps
+    classes = np.random.default_rng(0).permutation(np.arange(len(frames)) % 3)
+    names = np.array(["Dh", "Twin", "Mix"])[classes]
+    table = tmp_path / "minima.csv"
+    cells = [
+        f"far/a.dcd,{k},0,0,0,{0.05 * (k + 1):.12g},{name}"
+        for k, name in zip(frames, names, strict=True)
+    ]
+    table.write_text("\n".join(["file,frame,cv1,cv2,family,time_ps,class", *cells]) + "\n")
+    of = ([tmp_path / "a.dcd"], tmp_path / "f.csv")
+    found = free_energies(*of, discard=0.2, n_blocks=2, minima=table, between=("dh", "Twin"))
+    kt = BOLTZMANN * SETTINGS.temperature
+    weights = np.exp((columns["metad.bias"] - columns["metad.rct"]) / kt)
+    springs = columns["walls.bias"]
+    weights *= np.exp(springs / kt)
+    kept = slice(len(weights) // 5, None)
+    whole = weights[kept].sum()
+    shares = {str(k): weights[kept][names[kept] == k].sum() / whole for k in set(names)}
+    assert found.kind == "class"
+    assert {row[0]: row[1] for row in found.states} == pytest.approx(shares)
+    told = found.summary
+    expected = -kt * np.log(shares["Twin"] / shares["Dh"])
+    assert told["difference_eV"] == pytest.approx(expected, abs=1e-4)
+    ends = [k for k in names[kept] if k != "Mix"]
+    assert told["crossings"] == sum(a != b for a, b in itertools.pairwise(ends)) > 1
+    assert told["round_trips"] == told["crossings"] // 2
+    with pytest.raises(NanochartError, match="there is no class 'Ih' in these runs"):
+        free_energies(*of, n_blocks=2, minima=table, between=("Ih", "Dh"))
+    table.write_text(table.read_text().replace("a.dcd", "b.dcd"))
+    with pytest.raises(NanochartError, match=r"knows no classes of a\.dcd"):
+        free_energies(*of, n_blocks=2, minima=table)
 
 
 def test_a_file_says_the_same_as_options_and_unknown_keys_are_refused(tmp_path: Path) -> None:
