@@ -20,7 +20,7 @@ import torch
 from ase import Atoms
 
 from nanochart.bias.tables import comments_of, read_table
-from nanochart.chart.chart import THERMAL, Chart
+from nanochart.chart.chart import THERMAL, Chart, load_chart
 from nanochart.chart.compact import CompactAutoencoder
 from nanochart.chart.domain import Domain
 from nanochart.chart.families import Families, Family
@@ -34,6 +34,7 @@ from nanochart.sampling.lammps import BOLTZMANN, engine_for
 from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import seed_clusters
 from nanochart.workflow.bias import run_bias
+from nanochart.workflow.bias_file import plan_of
 from nanochart.workflow.bias_options import bias_of_options
 from nanochart.workflow.bias_start import BiasOptions
 from nanochart.workflow.free_energy import free_energies
@@ -210,7 +211,17 @@ def test_walkers_share_their_hills_in_any_number_of_processes(
 def test_walkers_begin_at_several_starts_in_turn(chart_file: Path, tmp_path: Path) -> None:
     three = replace(OPTIONS, n_walkers=3)
     hold = {"restrain": "0", "spring": 0.5}
-    run(tmp_path, chart_file, hold, start="ih, fcc", options=three, n_frames=4)
+    told: dict[str, float] = {}
+
+    def progress(*_: int, **figures: float) -> None:
+        told.update(figures)
+
+    given: dict[str, Any] = {"options": three, "n_frames": 4, "progress": progress}
+    run(tmp_path, chart_file, hold, start="ih, fcc", **given)
+    last = [read_table(tmp_path / f"a.{i}.dcd.COLVAR")[0] for i in range(3)]
+    families = [told["family"], told["walker_1_family"], told["walker_2_family"]]
+    assert families == [one["family"][-1] for one in last]
+    assert told["cv1"] == last[0]["cv1"][-1]
     records = [json.loads((tmp_path / f"a.{i}.dcd.json").read_text()) for i in range(3)]
     assert [one["settings"]["start"] for one in records] == ["Ih", "fcc", "Ih"]
     (tmp_path / "ih").mkdir()
@@ -309,8 +320,6 @@ def test_a_run_is_not_gone_on_with_otherwise(what: str, chart_file: Path, tmp_pa
     if what == "temperature":
         options["settings"] = replace(SETTINGS, temperature=350.0)
     elif what == "chart":
-        from nanochart.chart.chart import load_chart
-
         chart = tmp_path / "other.safetensors"
         replace(load_chart(chart_file), provenance={"another": 1}).save(chart)
     else:
@@ -323,14 +332,43 @@ def test_a_run_is_not_gone_on_with_otherwise(what: str, chart_file: Path, tmp_pa
 def test_a_bias_that_tears_the_cluster_apart_stops_and_keeps_what_was_good(
     chart_file: Path, tmp_path: Path
 ) -> None:
-    pull = {"steer_to": "rg=9.0", "spring": 60.0, "walls": ["rg<20"]}
+    pull = {"steer_to": "rg=9.0", "spring": 20.0, "walls": ["rg<20"]}
+    # A strong bath, or the run stops for the heat of such a pull.
+    cool = replace(SETTINGS, damping=0.1)
     with pytest.raises(NanochartError, match=r"after .* ns: an atom escaped at .* wall on rg"):
-        run(tmp_path, chart_file, pull, n_frames=80)
+        run(tmp_path, chart_file, pull, n_frames=240, settings=cool)
     kept = json.loads((tmp_path / "a.dcd.json").read_text())["frames"]
     assert kept == open_dcd(tmp_path / "a.dcd").n_frames > 0
     frames = np.concatenate(list(open_dcd(tmp_path / "a.dcd").frames()))
     assert np.isfinite(frames).all()
     assert np.linalg.norm(frames, axis=2).max() < 9.0
+
+
+def test_a_bias_that_heats_the_cluster_is_stopped_and_the_hot_block_not_kept(
+    chart_file: Path, tmp_path: Path
+) -> None:
+    pull = {"steer_to": "rg=9.0", "spring": 60.0, "walls": ["rg<20"]}
+    with pytest.raises(NanochartError, match=r"heats the cluster to .* 400 K.* every 10 fs"):
+        run(tmp_path, chart_file, pull, n_frames=80)
+    kept = json.loads((tmp_path / "a.dcd.json").read_text())["frames"]
+    table = np.loadtxt(tmp_path / "a.dcd.csv", delimiter=",", skiprows=1, ndmin=2)
+    assert len(table) == kept
+    # Every block that was kept is cooler than what stops a run: 1.5 + 5 √(2 / (3 · 13 · 4)) baths.
+    assert all(one.mean() < 2.07 * 400 for one in table[:, 3].reshape(-1, SETTINGS.block))
+
+
+def test_walls_are_softer_for_impulses_far_apart(chart_file: Path) -> None:
+    chart, potential = load_chart(chart_file), rgl("Au")
+    springs = {}
+    for every in (1, 2, 4):
+        file = bias_of_options(None, **METAD, every=every)
+        begin = {"cv1": 0.0, "cv2": 0.0, "rg": 5.0}
+        times = {"temperature": 400.0, "timestep": 5.0, "time": 100.0}
+        plan = plan_of(file, chart, potential, **times, begin=begin)
+        springs[every] = {wall.variable: wall.spring for wall in plan.walls}
+    assert springs[1] == springs[2]
+    assert springs[4]["cv1"] == pytest.approx(springs[2]["cv1"] / 4)
+    assert springs[4]["rg"] == springs[1]["rg"]
 
 
 def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ class BiasForce:
             if plan.metadynamics is None
             else indices(plan.metadynamics.variables, self.variables.names, "metadynamics")
         )
-        self._asked = 0
+        self._asked = self._n_atoms = 0
         self._constant: float | None = None
         self.works = list(self.works) or [0.0] * len(self._springs.moving)
 
@@ -188,7 +188,10 @@ class BiasForce:
         return total, forces
 
     def _check_extent(self, positions: Array, time: float) -> None:
-        furthest = extent(positions)[1]
+        self._n_atoms = self._n_atoms or len(positions)
+        # LAMMPS drops an atom that leaves its cell in one step.
+        whole = 0 < len(positions) == self._n_atoms
+        furthest = extent(positions)[1] if whole else math.inf
         if not furthest <= self.reach:  # NaN, too
             raise NanochartError(
                 f"an atom escaped at {time:g} ps: {furthest:.1f} Å from the centre, "
