@@ -116,6 +116,15 @@ def difference(first: int, second: int, found: Estimate, kt: float) -> tuple[flo
     return free, float(np.hypot(found.error[first], found.error[second]))
 
 
+def crossings(cells: NDArray[np.integer], first: int, second: int) -> int:
+    """Return how often a run went from one cell to another, or back, whatever lay between.
+
+    Half of it, rounded down, is the number of round trips.
+    """
+    ends = cells[(cells == first) | (cells == second)]
+    return int(np.count_nonzero(np.diff(ends)))
+
+
 def cells_of(values: Array, edges: Sequence[Array]) -> NDArray[np.int64]:
     """Return the flat cell of values (n, n_variables) on a grid of edges; −1 outside it."""
     cell = np.zeros(len(values), dtype=np.int64)
