@@ -9,10 +9,13 @@ through it, so there is none here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from nanochart.chart.convolution import convolve
+from nanochart.chart.convolution import convolve, prepared
 from nanochart.chart.network import Network
 from nanochart.errors import NanochartError
 
@@ -23,6 +26,9 @@ KERNELS = (20, 20, 20, 10, 8, 5)
 SHRINKAGE = sum(kernel - 1 for kernel in KERNELS)
 #: From so many signals on, convolutions as matrix products are faster.
 FEWEST_SIGNALS = 16
+#: Signals taken through all layers together where nothing is learnt: enough for the matrix
+#: product to be fast, few enough for the caches.
+SIGNALS_AT_ONCE = 64
 
 
 class Autoencoder(Network):
@@ -87,23 +93,43 @@ def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
 
     Many signals on a CPU or a CUDA GPU go through `nanochart.chart.convolution`, which does what
     the layers do in a fraction of the time (benchmarks/training_step.py). Few signals, and other
-    devices, go through the layers themselves.
+    devices, go through the layers themselves. Where nothing is learnt, on a CPU, they go in parts
+    whose activations stay near its cores, and what depends on the weights alone is made once.
     """
     if x.device.type not in ("cpu", "cuda") or len(x) < FEWEST_SIGNALS:
         for layer in layers:
             x = layer(x)
         return x
-    x = x.permute(2, 1, 0).contiguous()  # (length, channel, batch)
+    learns = torch.is_grad_enabled() or any(layer.training for layer in layers)
+    steps = _steps(layers, x.shape[2], frozen=not learns and x.device.type == "cpu")
+    parts = []
+    for part in (x,) if learns or x.is_cuda else x.split(SIGNALS_AT_ONCE):
+        y = part.permute(2, 1, 0).contiguous()  # (length, channel, batch)
+        for step in steps:
+            y = step(y)
+        parts.append(y.permute(2, 1, 0))
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def _steps(
+    layers: list[nn.Module], length: int, *, frozen: bool
+) -> list[Callable[[Tensor], Tensor]]:
+    """Return what layers do to signals (length, channel, batch)."""
+    steps: list[Callable[[Tensor], Tensor]] = []
     for layer in layers:
-        if isinstance(layer, nn.Conv1d):
+        if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d):
+            weight, padding = layer.weight, 0
+            if isinstance(layer, nn.ConvTranspose1d):
+                weight = weight.transpose(0, 1).flip(2)
+                padding = weight.shape[2] - 1
             assert layer.bias is not None
-            x = convolve(x, layer.weight, layer.bias)
-        elif isinstance(layer, nn.ConvTranspose1d):
-            assert layer.bias is not None
-            turned = layer.weight.transpose(0, 1).flip(2)
-            x = convolve(x, turned, layer.bias, padding=turned.shape[2] - 1)
+            if frozen:
+                steps.append(prepared(weight, layer.bias, length, padding=padding))
+            else:
+                steps.append(partial(convolve, weight=weight, bias=layer.bias, padding=padding))
+            length += 2 * padding - weight.shape[2] + 1
         elif isinstance(layer, nn.ReLU):
-            x = torch.relu_(x)  # its input is a convolution's output, which nobody else needs
+            steps.append(torch.relu_)  # of a convolution's output, which nobody else needs
         else:
-            x = layer(x)  # to batch normalisation, the first axis and the last are alike
-    return x.permute(2, 1, 0)
+            steps.append(layer)  # to batch normalisation, the first axis and the last are alike
+    return steps

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from nanochart.chart.network import Network
 
-#: Structures evaluated at once: their activations take about 70 MB.
-EVALUATION_BATCH = 256
+#: Structures evaluated at once. The paper's network takes some of them at a time.
+EVALUATION_BATCH = 1024
 
 
 def reconstruct(
