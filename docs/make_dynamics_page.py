@@ -59,8 +59,14 @@ table when the same command is given again with `--chart`.
 
 ```python
 import nanochart as nc
-follower = nc.follow_lammps(lmp, "au147", "path.csv", every=2000,
-    pair=["pair_style eam/alloy", "pair_coeff * * Au.eam.alloy Au"])
+
+follower = nc.follow_lammps(
+    lmp,
+    "au147",
+    "path.csv",
+    every=2000,
+    pair=["pair_style eam/alloy", "pair_coeff * * Au.eam.alloy Au"],
+)
 lmp.command("run 100000000")
 follower.close()
 ```

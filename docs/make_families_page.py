@@ -21,7 +21,7 @@ centre. That is what the paper does, with scikit-learn. Ours gives the same cent
 (every point a seed), in a small part of the time. This page is made by
 `docs/make_families_page.py` from `benchmarks/results/`.
 
-```bash run
+```bash
 nanochart families au90                                # the families of a run, in words
 nanochart families au90 --export au90-families --second-opinion
 ```
