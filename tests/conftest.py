@@ -47,6 +47,22 @@ os.environ.setdefault("NUMBA_CACHE_DIR", _cache_of_compiled_kernels())
 _stay_on_one_core()
 
 
+#: Files that take a minute or more: begun first, lest one of them is left for the end.
+LONGEST = "test_resume", "test_docs", "test_thermal", "test_md", "test_bias", "test_compare"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let xdist hand out files in our order; its own puts those of many tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
+
 def missing(what: str) -> None:
     """Skip the test, or fail it in CI, where a missing oracle would hide an untested claim."""
     if os.environ.get("CI"):
