@@ -17,7 +17,7 @@ IMAGES = ROOT / "docs" / "images"
 HEAD = """\
 # Clusters that move
 
-```
+```bash
 nanochart md ih --species Au --n-atoms 147 --temperature 396 --time 2000 -o au147.dcd --chart au147
 nanochart project au147 au147.dcd -o path.csv
 nanochart transitions path.csv --chart au147 -o path
@@ -57,10 +57,16 @@ table when the same command is given again with `--chart`.
 
 **Your own LAMMPS input**, with your own forces: from Python, by `fix external`.
 
-```
+```python
 import nanochart as nc
-follower = nc.follow_lammps(lmp, "au147", "path.csv", every=2000,
-    pair=["pair_style eam/alloy", "pair_coeff * * Au.eam.alloy Au"])
+
+follower = nc.follow_lammps(
+    lmp,
+    "au147",
+    "path.csv",
+    every=2000,
+    pair=["pair_style eam/alloy", "pair_coeff * * Au.eam.alloy Au"],
+)
 lmp.command("run 100000000")
 follower.close()
 ```
