@@ -136,7 +136,7 @@ def test_copper_moves_through_the_cluster(landscape: Landscape) -> None:
 
 
 def test_families_words_and_the_explorer_know_the_elements(run: Path, tmp_path: Path) -> None:
-    call("families", run, "-o", tmp_path / "catalogue", "--json")
+    call("families", run, "--export", tmp_path / "catalogue", "--json")
     files = sorted((tmp_path / "catalogue").glob("family-*.extxyz"))
     assert files
     for atoms in read(files[0], ":"):

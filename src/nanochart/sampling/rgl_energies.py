@@ -35,7 +35,8 @@ def rgl_energies(positions: Array, potential: Rgl | RglAlloy) -> Array:
     """
     energies = np.empty(len(positions))
     block = np.ascontiguousarray(positions, dtype=np.float64)
-    _fill_energies(block, *_numbers_of(potential, block.shape[1]), energies)
+    kinds, which, heights, decays, lengths, tails = _numbers_of(potential, block.shape[1])
+    _fill_energies(block, kinds, which, heights, decays, lengths, tails, energies)
     return energies
 
 
