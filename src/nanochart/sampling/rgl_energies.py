@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -33,22 +35,27 @@ def rgl_energies(positions: Array, potential: Rgl | RglAlloy) -> Array:
     """
     energies = np.empty(len(positions))
     block = np.ascontiguousarray(positions, dtype=np.float64)
+    kinds, which, heights, decays, lengths, tails = _numbers_of(potential, block.shape[1])
+    _fill_energies(block, kinds, which, heights, decays, lengths, tails, energies)
+    return energies
+
+
+@functools.lru_cache(maxsize=16)
+def _numbers_of(potential: Rgl | RglAlloy, n_atoms: int) -> tuple[NDArray[Any], ...]:
+    """Return what the loop reads of a potential: kinds of atoms, sets of pairs, their numbers."""
     sets: tuple[Rgl, ...] = (potential,) if isinstance(potential, Rgl) else potential.pairs
     if isinstance(potential, Rgl):
-        kinds = np.zeros(block.shape[1], dtype=np.int64)
+        kinds = np.zeros(n_atoms, dtype=np.int64)
         which = np.zeros((1, 1), dtype=np.int64)
     else:
         elements = potential.elements
-        kinds = np.array(
-            [elements.index(one) for one in symbols_of(potential.species, len(block[0]))]
-        )
+        kinds = np.array([elements.index(one) for one in symbols_of(potential.species, n_atoms)])
         which = np.array([[sets.index(potential.pair(a, b)) for b in elements] for a in elements])
     heights = np.array([[one.repulsion, one.hopping] for one in sets])
     decays = np.array([[one.p / one.r0, one.q / one.r0] for one in sets])
     lengths = np.array([[one.r0, one.switch, one.cutoff] for one in sets])
     tails = np.stack([np.stack(one.tails) for one in sets])
-    _fill_energies(block, kinds, which, heights, decays, lengths, tails, energies)
-    return energies
+    return kinds, which, heights, decays, lengths, tails
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

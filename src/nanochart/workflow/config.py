@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 FEWEST_BINS = 78
 #: What devices are called (chart.devices, which would import torch, too).
 DEVICES = r"auto|cpu|cuda(:\d+)?"
+#: Species swaps by default: of Ag-Cu one in a hundred is accepted at 600 K; ten an atom cost 0.3 %
+#: of a cycle of 50,000 steps.
+_SWAPS_AN_ATOM = 10
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -216,7 +219,7 @@ class Sampling(Section):
     species_swaps: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
         description="of an alloy: attempts of every replica in every cycle to exchange two unlike "
-        "atoms; by default as many as there are atoms",
+        "atoms; by default ten an atom: few are accepted",
     )
 
     @field_validator("temperatures")
@@ -382,7 +385,7 @@ class RunFile(Section):
         if not is_alloy(self.system.species):
             return 0
         given = self.sampling.species_swaps
-        return self.system.n_atoms if given is None else given
+        return _SWAPS_AN_ATOM * self.system.n_atoms if given is None else given
 
     def make_potential(self) -> Potential:
         """Return what moves the atoms."""

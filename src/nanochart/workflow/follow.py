@@ -17,9 +17,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from nanochart.composition import is_alloy
 from nanochart.errors import NanochartError
 from nanochart.positions import whole
-from nanochart.sampling.potentials import Potential, built_in, lammps_potential
+from nanochart.sampling.potentials import Potential, lammps_potential
 from nanochart.sampling.rgl import rgl
 from nanochart.workflow.placing import PlacedTable, placer
 
@@ -160,12 +161,17 @@ def _potential(chart_path: Path, given: str | None, pair: Sequence[str] | None) 
     """Return what to quench with: the chart's own RGL set, unless another or commands are given."""
     from nanochart.chart.chart import load_chart
 
-    found: Potential
     if given is not None:
         found = rgl(given)
     else:
         chart = load_chart(chart_path / "chart.safetensors" if chart_path.is_dir() else chart_path)
-        found = built_in(chart.species, chart.provenance.get("potential") or "")
+        if is_alloy(chart.species):
+            # LAMMPS tells types, and who is who decides what a quench makes of it.
+            raise NanochartError(
+                f"the chart is of the alloy {chart.species}: dump the run with elements and "
+                "project the dump instead"
+            )
+        found = rgl(chart.provenance.get("potential") or chart.species)
     if pair is None:
         return found
     words = [line.split(maxsplit=1) for line in pair]
