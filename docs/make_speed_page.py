@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 def page() -> str:
     """Return the page."""
-    rows = [*single_structures(), *learning(), *mean_shift()]
+    rows = [*single_structures(), *quenches(), *learning(), *mean_shift()]
     head = ["what", "ours", "peer", "theirs", "ratio", "threads", "machine", "command", "more"]
     cells = [
         [
@@ -110,6 +110,28 @@ def single_structures() -> list[Row]:
                 "gradient",
             )
         )
+    return rows
+
+
+def quenches() -> list[Row]:
+    """Return the rows of the minimisers, by processor time."""
+    raw = read("quench")
+    rows = []
+    for system in raw["systems"]:
+        times = {
+            name: one["cpu_ms_median_of_blocks"] * 1e-3 for name, one in system["methods"].items()
+        }
+        atoms = f"{system['species']}{system['n_atoms']}"
+        for tolerance, peer in (
+            ("1e-3", "LAMMPS cg"),
+            ("1e-5", "LAMMPS cg"),
+            ("1e-3", "LAMMPS fire"),
+            ("1e-3", "ASE PreconLBFGS"),
+        ):
+            ours, theirs = times[f"L-BFGS {tolerance}"], times[f"{peer} {tolerance}"]
+            what = f"quench of a hot {atoms} to {tolerance} eV/Å, processor time"
+            name = f"{peer}, the same compiled forces" if peer.startswith("ASE") else peer
+            rows.append(row(raw, what, ours, name, theirs, "1", "sampling"))
     return rows
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanochart.errors import NanochartError
+from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.quench import QuenchSettings, quench
 from nanochart.sampling.rgl import energy_and_forces, rgl
 
@@ -86,3 +87,44 @@ def test_what_cannot_be_quenched_is_told_before_any_work(
 ) -> None:
     with pytest.raises(NanochartError, match=match):
         quench(structures, **options)
+
+
+def test_a_kick_leaves_the_saddle_that_symmetry_holds() -> None:
+    # Thirteen atoms of a cuboctahedron: no force breaks its symmetry, and the icosahedron, to which
+    # six of its squares fold without a barrier (Mackay, Acta Cryst. 15, 916 (1962)), is lower.
+    corners = [np.roll([0, a, b], k) for k in range(3) for a in (-1, 1) for b in (-1, 1)]
+    cuboctahedron = SILVER.r0 / np.sqrt(2.0) * np.array([[0, 0, 0], *corners], dtype=float)
+    still, kicked, icosahedron = (
+        quench(start, potential="Ag", settings=QuenchSettings(1e-5, kick=kick)).energies[0]
+        for start, kick in ((cuboctahedron, 0.0), (cuboctahedron, 0.05), (PERFECT, 0.0))
+    )
+    assert kicked == pytest.approx(icosahedron, abs=1e-6)
+    assert still > icosahedron + 0.1
+
+
+def test_kicks_depend_on_the_structure_alone() -> None:
+    starts = shaken(20)
+    options = QuenchSettings(kick=0.05)
+    together = quench(starts, potential="Ag", settings=options)
+    alone = quench(starts[7], potential="Ag", settings=options)
+    assert np.array_equal(alone.positions[0], together.positions[7])
+
+
+def test_lammps_can_be_asked_for() -> None:
+    starts = shaken(2)
+    tight = {"force_tolerance": 1e-6}
+    own = quench(starts, potential="Ag", settings=QuenchSettings(**tight))
+    theirs = quench(starts, potential="Ag", settings=QuenchSettings(**tight, minimiser="lammps"))
+    engine = engine_for(SILVER, 13)
+    one = engine.quench(starts[1], force_tolerance=1e-6)
+    assert np.array_equal(theirs.positions[1], one.positions)
+    assert not np.array_equal(own.positions, theirs.positions)
+    assert np.allclose(own.energies, theirs.energies, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"), [({"minimiser": "fire"}, "none of auto, lammps"), ({"kick": -1}, "kick")]
+)
+def test_settings_that_make_no_sense_are_told(options: dict[str, object], match: str) -> None:
+    with pytest.raises(NanochartError, match=match):
+        QuenchSettings(**options)

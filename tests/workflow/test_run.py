@@ -119,6 +119,10 @@ def test_a_motif_that_there_is_no_seed_of_cannot_be_begun_with(
     ("change", "redone"),
     [
         ("[quench]\nforce_tolerance = 1e-4", ["quench", "classify", "unique"]),
+        ("[quench]\nforce_tolerance = 1e-3", ["quench", "classify", "unique"]),
+        ("[quench]\nkick = 0.05", ["quench", "classify", "unique"]),
+        ('[quench]\nminimiser = "lammps"', ["quench", "classify", "unique"]),
+        ('[quench]\nminimiser = "auto"', []),
         ("[structure]\ncutoff = 3.4", ["classify", "unique"]),
         ("[structure]\nenergy_tolerance = 1e-3", ["unique"]),
         ("[families]\nbandwidth = 1.0", []),
@@ -129,6 +133,12 @@ def test_a_changed_setting_redoes_what_depends_on_it(
 ) -> None:
     do(tmp_path / "run", RUN_FILE, *FIRST)
     assert do(tmp_path / "run", RUN_FILE + change, *FIRST) == redone
+
+
+def test_runs_begun_when_less_could_be_said_of_quenches_go_on() -> None:
+    stage = next(one for one in STAGES if one.name == "quench")
+    settings = stage.settings(parse_run_file(RUN_FILE, where="test"))
+    assert settings == {"force_tolerance": 1e-3, "max_steps": 5000}
 
 
 def test_a_stage_done_again_takes_those_that_build_on_it_along(tmp_path: Path) -> None:

@@ -198,8 +198,8 @@ def md(
 
     With `--chart` the CVs, family and domain of every tenth frame (`--chart-every`) go to
     `OUTPUT.cvs.csv` whenever a `--block` is done, as `nanochart project` writes them. A chart of
-    minima has each of these frames quenched: 10 to 20 ms for 147 atoms, one or two ps of MD. A
-    thermal one takes them hot. `nanochart transitions` reads the table.
+    minima has each of these frames quenched: some 5 ms for 147 atoms, half a ps of MD. A thermal
+    one takes them hot. `nanochart transitions` reads the table.
 
     Examples: `nanochart md ih --species Au --n-atoms 147 --temperature 396 --time 2000 -o
     au147.dcd --chart au147`, `nanochart md au147 --family 8 --temperature 396 --time 100`

@@ -38,8 +38,9 @@ def quench(
     ),
     potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
     force_tolerance: Annotated[
-        float, typer.Option(min=1e-9, help="largest force component, eV/Å")
-    ] = 1e-3,
+        float | None,
+        typer.Option(min=1e-9, help="largest force component, eV/Å; default: 1e-5 for RGL"),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="processes; 0: all cores")] = 0,
     scheduler: Scheduler = None,
     walltime: Walltime = None,
@@ -52,7 +53,7 @@ def quench(
     Example: `nanochart quench trajectory.xyz -o minima.extxyz`
     """
     if is_run(files):
-        refuse_options(potential, species, skip_bad, force_tolerance != 1e-3)
+        refuse_options(potential, species, skip_bad, force_tolerance is not None)
         do_stages(
             files[0] / "run.toml",
             files[0],

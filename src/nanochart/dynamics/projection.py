@@ -17,6 +17,7 @@ from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.sampling.rgl import PARAMETER_SETS, Rgl
 from nanochart.sampling.rgl_alloys import RglAlloy, rgl_energy_and_forces
 from nanochart.sampling.rgl_energies import rgl_energies
+from nanochart.sampling.rgl_forces import rgl_forces
 from nanochart.structure.classes import cluster_class
 from nanochart.structure.cna import environments_and_axes
 from nanochart.structure.cutoffs import cluster_cutoff
@@ -113,7 +114,9 @@ def share_of_hot(positions: Array, potential: Rgl | RglAlloy) -> tuple[float, fl
     rows = np.unique(
         np.linspace(0, len(positions) - 1, min(_LOOKED_AT, len(positions))).astype(int)
     )
-    largest = np.array(
-        [np.abs(rgl_energy_and_forces(positions[row], potential)[1]).max() for row in rows]
-    )
+    if isinstance(potential, Rgl):
+        forces = rgl_forces(positions[rows], potential)[1]
+    else:
+        forces = np.stack([rgl_energy_and_forces(positions[row], potential)[1] for row in rows])
+    largest = np.abs(forces).max(axis=(1, 2))
     return float((largest > COLD).mean()), float(np.median(largest))

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from nanochart.composition import symbols_of
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import BOLTZMANN, engine_for
+from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.sampling.potentials import Potential
+from nanochart.sampling.quench import local_minimum
 from nanochart.sampling.species_swaps import unlike_pair
 
 Array = NDArray[np.float64]
@@ -76,14 +78,14 @@ def hop(task: tuple[Walk, int, Potential, HoppingSettings]) -> Stretch:
         The walk, the number of hops, the potential and the settings: one value, as tasks are.
     """
     walk, n_steps, potential, settings = task
-    engine = engine_for(potential, len(walk.positions))
-    kinds = np.unique(engine.symbols, return_inverse=True)[1]
+    symbols = symbols_of(potential.species, len(walk.positions))
+    kinds = np.unique(symbols, return_inverse=True)[1]
     found: list[tuple[Array, float]] = []
     for step in range(walk.steps, walk.steps + n_steps):
         key = np.random.SeedSequence([settings.seed, walk.number, step])
         rng = np.random.default_rng(key)
         moved = _moved(walk.positions, kinds, potential.r0, settings.shake, rng)
-        new = engine.quench(moved)
+        new = local_minimum(moved, potential)
         walk = replace(walk, steps=step + 1)
         if not new.converged or not _is_whole(new.positions, potential.r0):
             continue

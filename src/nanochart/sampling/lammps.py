@@ -218,8 +218,7 @@ class Engine:
         self._start()
 
     def _set_up(self, interaction: list[str], timestep: float) -> None:
-        # A cluster of n atoms has a radius near r0·n^(1/3); twice that takes in flat or long ones.
-        self._half_box = 2.0 * self.potential.r0 * self.n_atoms ** (1 / 3) + _VACUUM
+        self._half_box = half_box(self.potential, self.n_atoms)
         if self._wall is not None:
             self._half_box = max(self._half_box, self._wall + 2.0 * _VACUUM)
         box = self._half_box
@@ -506,6 +505,14 @@ class Engine:
     def close(self) -> None:
         """Free the LAMMPS instance."""
         self._lammps.close()
+
+
+def half_box(potential: Potential, n_atoms: int) -> float:
+    """Return how far (Å) from its centre an atom still belongs to a cluster, along an axis.
+
+    A cluster of n atoms has a radius near r0·n^(1/3); twice that takes in flat or long ones.
+    """
+    return float(2.0 * potential.r0 * n_atoms ** (1 / 3) + _VACUUM)
 
 
 def _wall(radius: float) -> list[str]:

@@ -1,15 +1,18 @@
 """Quench: every configuration to its local minimum, failures flagged, none dropped.
 
-Conjugate gradient in LAMMPS down to a largest force component. At the default 1e-3 eV/Å a
-tighter tolerance lowers the energy by ~5e-7 eV in the median, but some 2 % of structures rest on
-a saddle or in a shallow valley and would go on by more than 0.1 meV.
+Down to a largest force component: RGL clusters by L-BFGS (`nanochart.sampling.descent`), those of
+other potentials by conjugate gradient in LAMMPS. Where forces are still 1e-3 eV/Å several percent
+of structures rest on a saddle or in a shallow valley: L-BFGS goes on to 1e-5, and a kick leaves
+what is left of those.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +21,58 @@ from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
 from nanochart.positions import Structures, as_clusters
 from nanochart.progress import Progress, silent
-from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.descent import descend
+from nanochart.sampling.lammps import Quench, engine_for, half_box
 from nanochart.sampling.potentials import Potential, built_in
-from nanochart.sampling.rgl import rgl
+from nanochart.sampling.rgl import Rgl, rgl
 from nanochart.sampling.rgl_alloys import ALLOY_SETS
 
 Array = NDArray[np.float64]
+Minimiser = Literal["auto", "lammps"]
 
+#: Tolerances, eV/Å, where none is given. Of 1,000 Au147 at 300 to 600 K, 85 would go on by more
+#: than 0.1 meV after 1e-3 by L-BFGS, and 1 after 1e-5.
+_TOLERANCE, _LAMMPS_TOLERANCE = 1e-5, 1e-3
+#: How much lower (eV) a kicked structure must come to rest to be taken instead: well above what the
+#: tolerance leaves undone.
+_LOWER = 1e-5
 #: Structures a worker quenches per task: a third of a second's work, little to send.
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class QuenchSettings:
-    """``force_tolerance``: largest force component allowed, eV/Å; ``max_steps``: iterations."""
+    """How far to go down, and how.
 
-    force_tolerance: float = 1e-3
+    Parameters
+    ----------
+    force_tolerance
+        Largest force component allowed, eV/Å. None: 1e-5 for L-BFGS, which still takes a quarter of
+        the time that LAMMPS takes to 1e-3, its default.
+    max_steps
+        Iterations.
+    minimiser
+        ``"auto"``: L-BFGS for an RGL set, LAMMPS' conjugate gradient for other potentials;
+        ``"lammps"``: that for all.
+    kick
+        Largest displacement along an axis, Å, of a kick after which a structure is quenched again,
+        and the lower of the two minima taken: it leaves saddles and shallow valleys. 0: none.
+    """
+
+    force_tolerance: float | None = None
     max_steps: int = 5000
+    minimiser: Minimiser = "auto"
+    kick: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.minimiser not in get_args(Minimiser):
+            raise NanochartError(
+                f"minimiser: {self.minimiser!r} is none of {', '.join(get_args(Minimiser))}"
+            )
+        if self.force_tolerance is not None and not self.force_tolerance > 0:
+            raise NanochartError("force_tolerance: must be positive, in eV/Å")
+        if not self.kick >= 0:
+            raise NanochartError("kick: must be a length in Å, or 0 for none")
 
 
 @dataclass(frozen=True)
@@ -131,12 +169,58 @@ def joined(parts: list[Minima]) -> Minima:
     )
 
 
+def local_minimum(
+    positions: Array, potential: Potential, settings: QuenchSettings | None = None
+) -> Quench:
+    """Return the local minimum below one cluster (n_atoms, 3) Å."""
+    one = _quench_batch((positions[np.newaxis], potential, settings or QuenchSettings()))
+    return Quench(
+        one.positions[0], float(one.energies[0]), float(one.max_forces[0]), bool(one.converged[0])
+    )
+
+
 def _quench_batch(task: tuple[Array, Potential, QuenchSettings]) -> Minima:
     positions, potential, settings = task
-    engine = engine_for(potential, positions.shape[1])
+    minima = _descended(positions, potential, settings)
+    if not settings.kick:
+        return minima
+    kicked = np.stack([_kicked(one, settings.kick) for one in minima.positions])
+    again = _descended(kicked, potential, settings)
+    lower = minima.converged & again.converged & (again.energies < minima.energies - _LOWER)
+    return Minima(
+        positions=np.where(lower[:, None, None], again.positions, minima.positions),
+        energies=np.where(lower, again.energies, minima.energies),
+        max_forces=np.where(lower, again.max_forces, minima.max_forces),
+        converged=minima.converged,
+    )
+
+
+def _kicked(positions: Array, size: float) -> Array:
+    """Return positions (n_atoms, 3) displaced at random, by numbers that they themselves seed.
+
+    So a minimum depends neither on what was quenched before nor on who quenched it.
+    """
+    seed = hashlib.blake2b(np.ascontiguousarray(positions).tobytes(), digest_size=16).digest()
+    rng = np.random.default_rng(int.from_bytes(seed))
+    return positions + rng.uniform(-size, size, positions.shape)
+
+
+def _descended(positions: Array, potential: Potential, settings: QuenchSettings) -> Minima:
+    """Return where one descent ends from each structure."""
+    n_atoms, max_steps = positions.shape[1], settings.max_steps
+    if isinstance(potential, Rgl) and settings.minimiser == "auto":
+        tolerance = settings.force_tolerance or _TOLERANCE
+        room = half_box(potential, n_atoms)
+        minima, energies, max_forces = descend(
+            positions, potential, force_tolerance=tolerance, max_steps=max_steps, room=room
+        )
+        broken = np.isnan(energies)
+        minima[broken] = positions[broken]
+        return Minima(minima, energies, max_forces, max_forces <= tolerance)
+    tolerance = settings.force_tolerance or _LAMMPS_TOLERANCE
+    engine = engine_for(potential, n_atoms)
     found = [
-        engine.quench(one, force_tolerance=settings.force_tolerance, max_steps=settings.max_steps)
-        for one in positions
+        engine.quench(one, force_tolerance=tolerance, max_steps=max_steps) for one in positions
     ]
     return Minima(
         positions=np.stack([one.positions for one in found]),

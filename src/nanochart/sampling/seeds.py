@@ -25,6 +25,7 @@ from nanochart.composition import in_words, is_alloy
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import Engine, Quench
 from nanochart.sampling.placements import PLACEMENTS, placed
+from nanochart.sampling.quench import local_minimum
 
 Array = NDArray[np.float64]
 
@@ -110,7 +111,7 @@ def _quenched(engine: Engine, shape: Array, placement: str, seed: int) -> Quench
     if placement:
         rng = np.random.default_rng(seed)
         shape = placed(shape, engine.symbols, placement, rng)
-    return engine.quench(shape)
+    return local_minimum(shape, engine.potential)
 
 
 def carved_clusters(motif: str, n_atoms: int) -> list[Array]:

@@ -243,8 +243,21 @@ class Sampling(Section):
 class Quench(Section):
     """Local minimisation."""
 
-    force_tolerance: Positive = Field(default=1e-3, description="largest force component, eV/Å")
+    force_tolerance: Positive | None = Field(
+        default=None,
+        description="largest force component, eV/Å; by default 1e-5 by L-BFGS, 1e-3 by LAMMPS",
+    )
     max_steps: Count = Field(default=5000, description="iterations before a quench has failed")
+    minimiser: Literal["auto", "lammps"] = Field(
+        default="auto",
+        description="`auto`: L-BFGS for RGL sets, LAMMPS' conjugate gradient for other potentials; "
+        "`lammps`: that for all",
+    )
+    kick: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=0.0,
+        description="Å, at most along an axis: each minimum is displaced at random and quenched "
+        "again, and the lower one kept; leaves saddles; 0: none",
+    )
 
 
 class Structure(Section):

@@ -68,6 +68,7 @@ def _packages() -> str:
 
 def _lammps() -> str:
     from nanochart.sampling.lammps import Engine, lammps_version
+    from nanochart.sampling.quench import local_minimum
     from nanochart.sampling.rgl import energy_and_forces, rgl
     from nanochart.sampling.seeds import carved_clusters
 
@@ -79,7 +80,7 @@ def _lammps() -> str:
     )
     if difference > 1e-6 * len(cluster):
         raise NanochartError(f"LAMMPS' energy is off by {difference:.2e} eV; reinstall lammps")
-    start = engine.quench(cluster).positions
+    start = local_minimum(cluster, potential).positions
     velocities = engine.thermal_velocities(300.0, np.random.default_rng(0))
     begun = time.perf_counter()
     n_steps = 4000

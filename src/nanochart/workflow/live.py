@@ -49,7 +49,7 @@ class Live:
         if every < 1:
             raise NanochartError(f"--chart-every: {every} must be at least 1")
         made, digest = placer(chart, potential, n_atoms)
-        quenched = None if made.engine is None else potential.name
+        quenched = None if made.potential is None else potential.name
         return cls(made, {"chart": digest, "every": every, "quenched": quenched}, every)
 
     def open(self, output: Path, record: Record, interval: float) -> Record:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.composition import cluster_name
+from nanochart.composition import cluster_name, symbols_of
 from nanochart.errors import NanochartError
 from nanochart.files import replacing, write_text
 from nanochart.formats import write_extxyz
@@ -27,6 +27,7 @@ from nanochart.progress import Progress, silent
 from nanochart.sampling.basin_hopping import HoppingSettings, Stretch, Walk, hop
 from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.potentials import Potential, built_in
+from nanochart.sampling.quench import QuenchSettings, local_minimum
 from nanochart.sampling.seeds import Seed, seed_clusters
 from nanochart.structure.classes import CLASS_NAMES, cluster_class
 from nanochart.structure.cna import environments_and_axes
@@ -230,13 +231,11 @@ def _written(
     folder: Path, search: _Search, seeds: list[Seed], n_walks: int, potential: Potential
 ) -> list[dict[str, Any]]:
     """Write the lowest minimum of every class, quenched to the end; return their table."""
-    engine = engine_for(potential, len(seeds[0].positions))
+    to_the_end = QuenchSettings(force_tolerance=_FINAL_TOLERANCE, max_steps=20_000)
     rows: list[dict[str, Any]] = []
     structures = []
     for code in np.flatnonzero(np.isfinite(search.energies)):
-        final = engine.quench(
-            search.positions[code], force_tolerance=_FINAL_TOLERANCE, max_steps=20_000
-        )
+        final = local_minimum(search.positions[code], potential, to_the_end)
         structures.append(final.positions)
         rows.append(
             {
@@ -251,7 +250,9 @@ def _written(
     lowest = rows[order[0]]["energy"]
     rows = [{**rows[i], "above_lowest": rows[i]["energy"] - lowest} for i in order]
     frames = ((structures[i], dict(row)) for i, row in zip(order, rows, strict=True))
-    write_extxyz(folder / "minima.extxyz", frames, engine.symbols)
+    write_extxyz(
+        folder / "minima.extxyz", frames, symbols_of(potential.species, len(seeds[0].positions))
+    )
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

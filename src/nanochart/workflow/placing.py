@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from nanochart.dynamics.projection import project_positions
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import Engine
 from nanochart.sampling.potentials import Potential
-from nanochart.sampling.quench import QuenchSettings
+from nanochart.sampling.quench import QuenchSettings, local_minimum
 from nanochart.structure.classes import CLASS_NAMES
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ class Placer:
     ----------
     chart
         Of minima or of hot configurations.
-    engine
-        That quenches frames; None takes them hot, for a chart of such.
+    potential
+        By which frames are quenched; None takes them hot, for a chart of such.
 
     Attributes
     ----------
@@ -50,7 +49,7 @@ class Placer:
     """
 
     chart: Chart
-    engine: Engine | None
+    potential: Potential | None
     settings: QuenchSettings = field(default_factory=QuenchSettings)
     seconds: float = 0.0
     frames: int = 0
@@ -66,12 +65,8 @@ class Placer:
         """Return the row of a frame (n_atoms, 3) Å, with its end of line."""
         begun = time.perf_counter()
         converged, energy = True, np.nan
-        if self.engine is not None:
-            found = self.engine.quench(
-                positions,
-                force_tolerance=self.settings.force_tolerance,
-                max_steps=self.settings.max_steps,
-            )
+        if self.potential is not None:
+            found = local_minimum(positions, self.potential, self.settings)
             positions, converged, energy = found.positions, found.converged, found.energy
         one = project_positions(
             self.chart,
@@ -99,7 +94,7 @@ class Placer:
         cost = {"ms_per_placed_frame": round(1e3 * self.seconds / timed, 2)} if timed > 0 else {}
         return {
             "placed_frames": self.frames,
-            "placed": "as they are, hot" if self.engine is None else "quenched",
+            "placed": "as they are, hot" if self.potential is None else "quenched",
             **cost,
         }
 
@@ -126,11 +121,9 @@ def placer(chart_path: Path, potential: Potential, n_atoms: int) -> tuple[Placer
     path = chart_path / "chart.safetensors" if chart_path.is_dir() else chart_path
     chart = load_chart(path)
     chart.check_cluster(n_atoms, potential.species)
-    # Its own: no other work comes between, and no minimum depends on one that did.
-    engine = Engine(potential, n_atoms) if chart.mode == QUENCHED else None
     file = path if path.exists() else shipped_charts()[str(path)]
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Placer(chart, engine), digest
+    return Placer(chart, potential if chart.mode == QUENCHED else None), digest
 
 
 class PlacedTable:

@@ -22,7 +22,7 @@ def quench_files(
     output: Path,
     *,
     potential: str | None,
-    force_tolerance: float,
+    force_tolerance: float | None,
     n_workers: int,
     species: str | None,
     skip_bad: bool,
