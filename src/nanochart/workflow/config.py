@@ -200,7 +200,8 @@ class Sampling(Section):
     starts: Literal["best", "motifs"] = Field(
         default="best",
         description="'best': every replica from the lowest seed, as in the literature; "
-        "'motifs': the best of every motif in turn, for short runs that want variety",
+        "'motifs': the best of every motif (of an alloy with each placement of its elements) in "
+        "turn, for short runs that want variety",
     )
     steps_per_cycle: Annotated[int, Field(ge=2, multiple_of=2)] = Field(
         default=50_000, description="MD steps between swap attempts; a snapshot is taken halfway"
