@@ -299,8 +299,9 @@ def _cautions(
         )
     if is_alloy(run.file.system.species):
         cautions.append(
-            "The chart is learned from all distances, whatever the elements: structures of one shape "
-            "that differ in which element sits where lie close together on it, and may be one family."
+            "The chart is learned from all distances, whatever the elements: structures of one "
+            "shape that differ in which element sits where lie close together on it, and may be "
+            "one family."
         )
     if run.file.training.epochs < 100:
         cautions.append(
