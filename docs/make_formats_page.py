@@ -27,7 +27,7 @@ ever unpickled. This page is made by `docs/make_formats_page.py`, its tables fro
 ## Structures
 
 Read: XYZ, extended XYZ, LAMMPS dumps, `.traj`, POSCAR and what else ASE reads, and DCD. Frames of a
-file are of one cluster: the same number of atoms, one element except for `classify`. Files that
+file are of one cluster: the same number of atoms, the same element at every place. Files that
 hold types instead of elements want `--species`.
 
 Written: extended XYZ (`quench`, `classify --extxyz`, `families --export`) with the energy in eV, and
@@ -43,7 +43,8 @@ Classes are codes: {classes}, −1 where a quench failed.
 
 {groups}
 The store's attributes say `species`, `n_atoms`, potential and versions, a group's the settings it
-was made with.
+was made with. Of an alloy `species` is its formula, the atoms of every structure stand in its order,
+and the attribute `symbols` names each.
 
 ## The chart
 

@@ -135,7 +135,7 @@ def read_structures(
             break
         size = size or len(atoms)
         if elements is None and len(atoms) == size > 0:
-            elements = _Elements.of(atoms, frame, species, alloys=alloys)
+            elements = _Elements.of(atoms, frame, species, alloys=alloys, where=str(path))
         try:
             pending.append((frame, _usable(atoms, size, elements, where=f"{path}: frame {frame}")))
         except NanochartError:
@@ -219,14 +219,16 @@ class _Elements:
     alloys: bool
 
     @classmethod
-    def of(cls, atoms: Atoms, frame: int, species: str | None, *, alloys: bool) -> _Elements:
+    def of(
+        cls, atoms: Atoms, frame: int, species: str | None, *, alloys: bool, where: str
+    ) -> _Elements:
         """Return what is expected after the first frame."""
         found = atoms.get_chemical_symbols()
         if alloys and species is not None and is_alloy(species):
             if species_of(found) != species:
                 raise NanochartError(
-                    f"frame {frame} is {species_of(found)}, expected {species}; if the file has "
-                    "types instead of elements, write it with elements"
+                    f"{where}: frame {frame} is {species_of(found)}, expected {species}; if the "
+                    "file has types instead of elements, write it with elements"
                 )
             species = None
         symbols = found if alloys and species is None else species or found[0]

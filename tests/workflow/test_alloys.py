@@ -122,6 +122,7 @@ def test_acceptance_of_the_species_swaps_is_told(run: Path, landscape: Landscape
     assert told["accepted"] == landscape["snapshots"].attributes["species_accepts"]
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "attempts to exchange two unlike atoms" in page
+    assert "learned from all distances, whatever the elements" in page
     assert "Ag14Cu6" in page
     assert "Ag14Cu620" not in page
     assert "species swaps accepted" in call("statistics", run)

@@ -257,7 +257,7 @@ def test_a_file_may_give_the_start(tmp_path: Path) -> None:
         ({"n_atoms": None}, "needs --n-atoms"),
         ({"n_atoms": 1}, "at least 2 atoms"),
         ({"species": "Fe"}, "unknown potential 'Fe'"),
-        ({"potential": "Ag"}, "is for Ag, but the cluster is of Au"),
+        ({"potential": "Ag"}, "is for Ag, not Au"),
         ({"output": Path("no/such/a.dcd")}, "its folder does not exist"),
         ({"output": Path("a.xyz")}, r"ends in \.dcd"),
     ],

@@ -200,8 +200,9 @@ class Sampling(Section):
     starts: Literal["best", "motifs", "Ih", "Dh", "fcc", "twin", "hcp"] = Field(
         default="best",
         description="'best': every replica from the lowest seed, as in the literature; "
-        "'motifs': the best of every motif in turn, for short runs that want variety; "
-        "a motif, 'Ih', 'Dh', 'fcc', 'twin' or 'hcp': every replica from its best seed",
+        "'motifs': the best of every motif (of an alloy with each placement of its elements) in "
+        "turn, for short runs that want variety; a motif, 'Ih', 'Dh', 'fcc', 'twin' or 'hcp': "
+        "every replica from its best seed",
     )
     steps_per_cycle: Annotated[int, Field(ge=2, multiple_of=2)] = Field(
         default=50_000, description="MD steps between swap attempts; a snapshot is taken halfway"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.composition import named_cluster
+from nanochart.composition import is_alloy, named_cluster
 from nanochart.errors import NanochartError
 from nanochart.formats import in_formula_order, read_structures
 from nanochart.landscape import Landscape, open_landscape
@@ -75,7 +75,7 @@ def find_start(
         positions, name = None, motif
         if species is None and potential is not None:
             species = _species_named(potential)
-        if species is not None and not species.isalpha():
+        if species is not None and (is_alloy(species) or not species.isalpha()):
             species, n_atoms = named_cluster(species, n_atoms)
         if species is None or n_atoms is None:
             lacking = "--species" if species is None else "--n-atoms"

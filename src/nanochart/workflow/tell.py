@@ -297,6 +297,12 @@ def _cautions(
             "The replicas started from different motifs in turn, so that a short run sees many "
             "structures; cold replicas keep the motif they started from."
         )
+    if is_alloy(run.file.system.species):
+        cautions.append(
+            "The chart is learned from all distances, whatever the elements: structures of one "
+            "shape that differ in which element sits where lie close together on it, and may be "
+            "one family."
+        )
     if run.file.training.epochs < 100:
         cautions.append(
             f"The network was trained for {run.file.training.epochs} epochs; the paper's needed "
