@@ -128,7 +128,7 @@ def follow_lammps(
         one MPI process.
     chart
         A file, a run folder, or the name of a shipped chart. On a chart of minima each frame is
-        quenched first, in a LAMMPS of its own.
+        quenched first: with `pair`, in a LAMMPS of its own.
     output
         The table (CSV), as ``nanochart project`` writes it; ``frame`` is LAMMPS' time step. A
         table that is there is gone on with if LAMMPS' step count goes on (a restart): rows from
