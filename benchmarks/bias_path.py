@@ -3,7 +3,8 @@
     python benchmarks/bias_path.py RUN.dcd [RUN.dcd ...] [--chart au147] [--every 20]
 
 Every n-th frame of runs of ``nanochart bias`` is quenched, classified and told in words; beside it
-the family that the biased chart saw (COLVAR). Every run that is given is added, under its name, to
+the family that the biased chart saw (COLVAR), and the mean temperature since the frame before.
+Every run that is given is added, under its name, to
 benchmarks/results/bias_runs.json, with the settings and the last work of its record.
 """
 
@@ -42,6 +43,8 @@ def path_of(run: Path, chart_name: str, every: int) -> dict[str, object]:
     points = chart.evaluate(positions)
     columns, _ = read_table(run.with_name(run.name + ".COLVAR"))
     times = (chosen + 1) * interval
+    table = np.loadtxt(run.with_name(run.name + ".csv"), delimiter=",", skiprows=1, ndmin=2)
+    heat = table[: every * len(chosen), 3].reshape(len(chosen), every).mean(axis=1)
     rows = np.searchsorted(columns["time"], times - 1e-6)
     names = [name for name in columns if name != "time"]
     return {
@@ -57,6 +60,7 @@ def path_of(run: Path, chart_name: str, every: int) -> dict[str, object]:
         "path": [
             {
                 "time, ps": round(float(time), 3),
+                "temperature, K": round(float(kelvin), 1),
                 **{name: round(float(columns[name][row]), 4) for name in names},
                 "quenched": {
                     "energy, eV": round(minimum.energy, 4),
@@ -66,8 +70,9 @@ def path_of(run: Path, chart_name: str, every: int) -> dict[str, object]:
                     "inside": bool(inside),
                 },
             }
-            for time, row, minimum, code, words, family, inside in zip(
+            for time, kelvin, row, minimum, code, words, family, inside in zip(
                 times,
+                heat,
                 rows,
                 minima,
                 told.codes.tolist(),
