@@ -1,12 +1,11 @@
-"""LJ38's double funnel: what two PTMD runs from its two ends say, and what harmonic wells say.
+"""LJ38's double funnel: what two PTMD runs from its two ends say.
 
     python benchmarks/lj38.py FCC_RUN IH_RUN
 
-Every snapshot of both runs is quenched and told in words; a structure belongs to the fcc funnel or
-to the icosahedral one by its macro-family. Written to benchmarks/results/lj38.json: heat capacity,
-populations with errors, halves and round trips of each run, how far the two runs agree, and the
-harmonic superposition of the minima that were seen (an independent estimate of the free-energy
-difference of the funnels, which needs no run to cross between them).
+Quenched snapshots are told in words, and a structure belongs to the fcc funnel or to the
+icosahedral one by its macro-family. Only what is committed is read, so the runs, or their quenches,
+may be at work. Written to benchmarks/results/lj38.json: heat capacity, populations with errors,
+halves, round trips and crossings of each run, and how far the two runs agree.
 """
 
 from __future__ import annotations
@@ -21,16 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.landscape import open_landscape
-from nanochart.progress import silent
-from nanochart.sampling.lammps import BOLTZMANN, Engine
+from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.sampling.potentials import reduced_temperature
 from nanochart.sampling.statistics import halves_differ, populations
 from nanochart.structure.cutoffs import neighbour_cutoff
 from nanochart.structure.description import describe_positions
 from nanochart.workflow.config import parse_run_file, read_run_file
 from nanochart.workflow.provenance import cpu_name, versions
-from nanochart.workflow.run import open_run
-from nanochart.workflow.stages import STAGES
 from nanochart.workflow.statistics import run_statistics
 
 Array = NDArray[np.float64]
@@ -38,23 +34,17 @@ RESULTS = Path(__file__).parent / "results" / "lj38.json"
 #: Macro-families of each funnel; whatever else a quench finds is "other", the liquid's minima.
 FUNNELS = {"fcc": ("fcc", "faulted fcc", "faulted hcp"), "icosahedral": ("Ih",)}
 NAMES = (*FUNNELS, "other")
-#: Minima whose energies differ by less are one, in epsilon.
-SAME = 1e-4
-#: Minima above this energy (in epsilon) have no weight where the funnels compete.
-HIGHEST = -171.0
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Return what a run holds: quenched and told in words, which is done where it is lacking."""
+    """Return what a run holds so far: whole cycles of quenched snapshots, told in words."""
     text = read_run_file(folder / "run.toml")
     file = parse_run_file(text, where=str(folder))
-    with open_run(folder, file, text, STAGES) as run:
-        for name in ("quench", "classify"):
-            if not run.is_finished(name):
-                run.do(name, silent)
     potential = file.make_potential()
     quenched = open_landscape(folder)["quenched"]
-    positions = quenched.read("positions").astype(np.float64)
+    n_rungs = len(file.sampling.temperatures)
+    rows = quenched.committed // n_rungs * n_rungs
+    positions = quenched.read("positions", 0, rows).astype(np.float64)
     told = describe_positions(positions, neighbour_cutoff(potential.r0))
     funnel = np.full(len(positions), len(FUNNELS))
     for i, words in enumerate(FUNNELS.values()):
@@ -68,7 +58,7 @@ def read(folder: Path) -> dict[str, Any]:
         "funnel": funnel,
         "classes": told.cluster_class,
         "positions": positions,
-        "energies": quenched.read("energy") / epsilon,
+        "energies": quenched.read("energy", 0, rows) / epsilon,
     }
 
 
@@ -88,6 +78,7 @@ def statistics_of(run: dict[str, Any]) -> dict[str, Any]:
         "seed": run["file"].sampling.seed,
         "cycles": told["cycles"],
         "ns_per_replica": told["ns_per_replica"],
+        "cycles_quenched": len(by_cycle),
         "exchange": told["exchange"],
         "mean_energy_epsilon": (np.array(sampled["mean_energy"]) / run["epsilon"]).tolist(),
         "inefficiency_cycles": sampled["inefficiency"],
@@ -147,8 +138,9 @@ def _counts(names: NDArray[np.str_]) -> dict[str, int]:
 def _crossings(run: dict[str, Any]) -> dict[str, int]:
     """Return how often replicas went from one funnel to the other, through whatever is between."""
     n_rungs = len(run["file"].sampling.temperatures)
-    walkers = open_landscape(run["folder"])["snapshots"].read("walker").reshape(-1, n_rungs)
     funnel = run["funnel"].reshape(-1, n_rungs)
+    walkers = open_landscape(run["folder"])["snapshots"].read("walker", 0, funnel.size)
+    walkers = walkers.reshape(-1, n_rungs)
     found = {"fcc to icosahedral": 0, "icosahedral to fcc": 0, "replicas melted": 0}
     for walker in range(n_rungs):
         path = funnel[walkers == walker]  # one row a cycle
@@ -176,115 +168,6 @@ def agreement(one: dict[str, Any], other: dict[str, Any], runs: list[dict[str, A
     return told
 
 
-def minima_of(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the low minima of both runs, each once, with what harmonic wells need."""
-    energies = np.concatenate([run["energies"] for run in runs])
-    positions = np.concatenate([run["positions"] for run in runs])
-    funnel = np.concatenate([run["funnel"] for run in runs])
-    engine = Engine(runs[0]["potential"], positions.shape[1])
-    found: list[dict[str, Any]] = []
-    last = -np.inf
-    for i in np.argsort(energies):
-        if energies[i] > HIGHEST:
-            break
-        if energies[i] - last < 10 * SAME:
-            continue
-        minimum = engine.quench(positions[i], force_tolerance=1e-9)
-        energy = minimum.energy / runs[0]["epsilon"]
-        if found and abs(energy - found[-1]["energy"]) < SAME:
-            continue
-        last = energies[i]
-        eigenvalues = np.linalg.eigvalsh(_hessian(engine, minimum.positions))
-        if (eigenvalues[6:] <= 1e-6).any():
-            continue  # a saddle, or a flat valley
-        inertia = np.linalg.eigvalsh(_inertia(minimum.positions))
-        found.append(
-            {
-                "energy": energy,
-                "funnel": NAMES[funnel[i]],
-                "order": point_group_order(minimum.positions),
-                "log_vibrations": float(0.5 * np.log(eigenvalues[6:]).sum()),
-                "log_rotation": float(0.5 * np.log(inertia).sum()),
-            }
-        )
-    return found
-
-
-def _hessian(engine: Engine, positions: Array, step: float = 1e-4) -> Array:
-    """Return second derivatives (3n, 3n), eV/Å², by central differences of the forces."""
-    n = positions.size
-    found = np.empty((n, n))
-    for k in range(n):
-        moved = np.array([positions, positions])
-        moved.reshape(2, n)[:, k] += [step, -step]
-        ahead, behind = (engine.energy_and_forces(one)[1].ravel() for one in moved)
-        found[k] = (behind - ahead) / (2 * step)
-    symmetric: Array = 0.5 * (found + found.T)
-    return symmetric
-
-
-def _inertia(positions: Array) -> Array:
-    x = positions - positions.mean(axis=0)
-    tensor: Array = (x**2).sum() * np.eye(3) - x.T @ x
-    return tensor
-
-
-def point_group_order(positions: Array, tolerance: float = 0.02) -> int:
-    """Return how many rotations and reflections map a structure (n, 3) Å onto itself."""
-    x = positions - positions.mean(axis=0)
-    radii = np.linalg.norm(x, axis=1)
-    # Three atoms that span space, of the shells with the fewest members.
-    rare = np.argsort([(np.abs(radii - r) < tolerance).sum() for r in radii], kind="stable")
-    rare = rare[radii[rare] > 0.5]
-    basis = next(
-        [rare[0], j, k] for j in rare for k in rare if abs(np.linalg.det(x[[rare[0], j, k]])) > 1.0
-    )
-    inverse = np.linalg.inv(x[basis])
-    gram = x[basis] @ x[basis].T
-    images = [np.flatnonzero(np.abs(radii - radii[b]) < tolerance) for b in basis]
-    order = 0
-    for a in images[0]:
-        for b in images[1]:
-            if abs(x[a] @ x[b] - gram[0, 1]) > 10 * tolerance:
-                continue
-            for c in images[2]:
-                turned = inverse @ x[[a, b, c]]
-                if np.abs(turned @ turned.T - np.eye(3)).max() > 0.05:
-                    continue
-                apart = np.linalg.norm((x @ turned)[:, None] - x[None], axis=2).min(axis=1)
-                order += bool(apart.max() < 10 * tolerance)
-    return order
-
-
-def superposition(minima: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return F(fcc) − F(icosahedral) of harmonic wells against T*, and where it vanishes."""
-    grid = np.linspace(0.05, 0.20, 151)
-
-    def log_weight(name: str, reduced: float) -> float:
-        logs = [
-            np.log(2 / one["order"])
-            - (one["energy"] - minima[0]["energy"]) / reduced
-            - one["log_vibrations"]
-            + one["log_rotation"]
-            for one in minima
-            if one["funnel"] == name
-        ]
-        return float(np.logaddexp.reduce(logs))
-
-    difference = np.array(
-        [-t * (log_weight("fcc", t) - log_weight("icosahedral", t)) for t in grid]
-    )
-    change = np.flatnonzero(np.diff(np.sign(difference)))
-    return {
-        "minima": {name: sum(one["funnel"] == name for one in minima) for name in NAMES},
-        "below_epsilon": HIGHEST,
-        "lowest": [one for one in minima if one["funnel"] != "other"][:12],
-        "T*": grid.tolist(),
-        "F_fcc_less_F_icosahedral_epsilon": difference.tolist(),
-        "vanishes_at_T*": [float(grid[i]) for i in change],
-    }
-
-
 def main() -> None:
     """Read both runs, compare, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -304,11 +187,8 @@ def main() -> None:
         "ladder_T*": _reduced(ladder, runs[0]).tolist(),
         "runs": {run["starts"]: run for run in told},
         "agreement": agreement(*told, runs),
-        "harmonic": superposition(minima_of(runs)),
     }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    harmonic = found["harmonic"]
-    print(f"harmonic: {harmonic['minima']}, F vanishes at T* = {harmonic['vanishes_at_T*']}")
     for run in told:
         print(run["starts"], run["cycles"], run["maxima"], run["crossings"])
 

@@ -455,3 +455,28 @@ def test_a_file_says_the_same_as_options_and_unknown_keys_are_refused(tmp_path: 
     for wrong in (*wrongs, {"restrain": "1", "via": ["2"]}):
         with pytest.raises(NanochartError, match="--"):
             bias_of_options(None, **wrong)
+
+
+def test_a_cluster_is_biased_in_a_potential_of_ones_own(chart_file: Path, tmp_path: Path) -> None:
+    own = tmp_path / "lj.toml"
+    own.write_text(
+        '[system]\nspecies = "Au"\nn_atoms = 13\n'
+        '[potential]\nkind = "lennard-jones"\nepsilon = 0.4\nsigma = 2.6\nwall = 6.0\n'
+        "[sampling]\ntemperatures = [400]\ncycles = 10\n"
+    )
+    options = BiasOptions(equilibrate=1.0, outside=True)
+    held = {"bias": {"restrain": "rg=2.9"}, "options": options, "potential": str(own)}
+    run(tmp_path, chart_file, n_frames=40, **held)
+    record = json.loads((tmp_path / "a.dcd.json").read_text())
+    assert "wall of 6 Å" in record["settings"]["potential"]
+    # 13 Lennard-Jones atoms at the bottom have -44.327 ε (Cambridge Cluster Database): here they
+    # are warm and stretched. Gold would have 2.5 times as much.
+    energies = [
+        float(line.split(",")[2]) for line in (tmp_path / "a.dcd.csv").open().readlines()[1:]
+    ]
+    assert -44.4 < np.mean(energies) / 0.4 < -38.0
+    columns, _ = read_table(tmp_path / "a.dcd.COLVAR")
+    assert np.abs(columns["rg"][-5:].mean() - 2.9) < 0.1
+    own.write_text(own.read_text().replace("wall = 6.0", "wall = 7.0"))
+    with pytest.raises(NanochartError, match="potential"):
+        run(tmp_path, chart_file, n_frames=60, **held)
