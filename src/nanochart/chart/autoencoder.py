@@ -26,7 +26,7 @@ SHRINKAGE = sum(kernel - 1 for kernel in KERNELS)
 FEWEST_SIGNALS = 16
 #: Signals taken through all layers together where nothing is learnt: enough for the matrix
 #: product to be fast, few enough for the caches.
-SIGNALS_AT_ONCE = 64
+SIGNALS_AT_ONCE = 96
 
 
 class Autoencoder(Network):

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+
 class TiledConvolution:
     """A convolution of signals of one length, followed by ReLU and a line for every channel.
 
