@@ -315,6 +315,12 @@ class _Work:
                 f"{counts['repeated times']:,} frames are not later than one before them, as after "
                 "a restart; --in-order leaves them out"
             )
+        if 2 * counts["outside"] > record.end.rows:
+            of = f"{self.chart.species}{self.chart.n_atoms}"
+            self.tell(
+                f"{counts['outside']:,} of {record.end.rows:,} structures lie outside the chart's "
+                f"domain: are they {of if self.chart.mode == THERMAL else f'minima of {of}'}?"
+            )
         if record.distilled is not None:
             self.tell(_told_of_distilled(record.distilled))
         names = ("outside", "failed quenches", "evaporated", "other sizes", "repeated times")
