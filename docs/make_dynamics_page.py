@@ -84,7 +84,8 @@ family's centre, too. Between cores the trajectory belongs to the last core that
 is left when the core of another is reached, frames outside the domain (−1) change nothing, and what
 lasts less than half the dwell time is not seen. This is milestoning with core sets (Faradjian and
 Elber, 2004; Buchete and Hummer, 2008; Schütte et al., 2011). States are families, and if there is a
-chart its macro-families, and if the table has them classes.
+chart its macro-families, and if the table has them classes. Tables are CSV, Parquet or Zarr, as
+`nanochart project` writes them; the columns are the same, and so are the results.
 
 | of each transition | |
 |---|---|
