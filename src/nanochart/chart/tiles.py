@@ -16,6 +16,7 @@ The way back ends with bias, ReLU and the line that a batch normalisation is.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numba
@@ -87,7 +88,7 @@ class TiledConvolution:
 
 def tile_of(kernel: int) -> int:
     """Return the points of a tile for a kernel: the power of two from 2.5 times its length on."""
-    return 2 ** int(np.ceil(np.log2(2.5 * kernel)))
+    return 1 << math.ceil(math.log2(2.5 * kernel))
 
 
 def _phases(tile: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
