@@ -329,17 +329,36 @@ class Chart:
         """Return the CVs of unscaled RDFs, shape (n_structures, n_bins of the window), Å⁻¹."""
         return encode(self.model, self.scaling.transform(rdf))
 
-    def evaluate_rdf(self, rdf: NDArray[np.float64], *, errors: bool = True) -> ChartPoints:
+    def distilled_encoder(self) -> DistilledEncoder:
+        """Return the distilled encoder, or raise a NanochartError if there is none."""
+        if self.distilled is None:
+            raise NanochartError(
+                "this chart has no distilled encoder; make one (nanochart distill, or "
+                "nanochart.chart.distillation.distill), or take encoder='trained'"
+            )
+        return self.distilled
+
+    def evaluate_rdf(
+        self,
+        rdf: NDArray[np.float64],
+        *,
+        errors: bool = True,
+        encoder: EncoderName = "trained",
+    ) -> ChartPoints:
         """Return what `evaluate` does, of unscaled RDFs, (n_structures, n_bins of the window).
 
         Without ``errors`` nothing is reconstructed, which is half the time of the paper's network:
-        the errors are NaN, and shut nothing out of the domain.
+        the errors are NaN, and shut nothing out of the domain. With the ``"distilled"`` encoder the
+        network reconstructs from the CVs of that.
         """
         scaled = self.scaling.transform(rdf)
-        if self.mode == THERMAL or not errors:
-            cvs, misfits = encode(self.model, scaled), np.full(len(scaled), np.nan)
+        if encoder == "distilled":
+            cvs = self.distilled_encoder().encode(scaled)
         else:
-            cvs, misfits = reconstruct(self.model, scaled)
+            cvs = encode(self.model, scaled)
+        misfits = np.full(len(scaled), np.nan)
+        if self.mode != THERMAL and errors:
+            _, misfits = reconstruct(self.model, scaled, cvs=cvs)
         inside = self.domain.contains(rdf, scaled, misfits, self.grid)
         families = np.full(len(cvs), -1, dtype=np.int16)
         if self.families is not None:

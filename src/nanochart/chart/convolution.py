@@ -18,9 +18,7 @@ every output: cuDNN has no good gradient for kernels as long as these (docs/lear
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -58,33 +56,6 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, *, padding: int = 0) -> Te
     if tile is None:
         return _Direct.apply(x, weight, bias, padding)  # type: ignore[no-untyped-call, no-any-return]
     return _Spectral.apply(x, weight, bias, padding, tile)  # type: ignore[no-untyped-call, no-any-return]
-
-
-def prepared(
-    weight: Tensor, bias: Tensor, length: int, *, padding: int = 0
-) -> Callable[[Tensor], Tensor]:
-    """Return `convolve` with weights that stay as they are, for signals of one length on a CPU.
-
-    What depends on the weights alone is made once, and no derivative is kept.
-
-    Parameters
-    ----------
-    weight, bias, padding
-        As for `convolve`.
-    length
-        Of the signals.
-
-    Returns
-    -------
-    callable
-        Takes signals, shape (length, channels, n_signals).
-    """
-    channels_out, channels, kernel = weight.shape
-    tile = _best_tile(length + 2 * padding, channels, channels_out, kernel)
-    if tile is None:
-        return lambda x: convolve(x, weight, bias, padding=padding)
-    tiled = _Tiled.of(weight, bias, length, padding, tile)
-    return lambda x: tiled.output(x, repeat(x.new_empty(tile // 2, 2 * channels, x.shape[2])))
 
 
 @lru_cache(maxsize=256)
@@ -158,51 +129,6 @@ def _tiles(length: int, padding: int, kernel: int, tile: int) -> list[_Tile]:
     return places
 
 
-class _Tiled(NamedTuple):
-    """All of a convolution in the frequency domain that does not depend on the signals.
-
-    ``factors`` and ``constant`` are those of the weight and of the bias, see `kernel_factors`.
-    """
-
-    transforms: _Transforms
-    places: list[_Tile]
-    factors: Tensor
-    constant: Tensor
-
-    @classmethod
-    def of(cls, weight: Tensor, bias: Tensor, length: int, padding: int, tile: int) -> _Tiled:
-        """Return it for signals of some length."""
-        channels_out, _, kernel = weight.shape
-        transforms = tile_transforms(tile, kernel, weight.dtype)
-        return cls(
-            transforms,
-            _tiles(length, padding, kernel, tile),
-            kernel_factors(weight, transforms),
-            (transforms.constant * bias).view(tile // 2, 2 * channels_out, 1),
-        )
-
-    def output(self, x: Tensor, spectra: Iterable[Tensor]) -> Tensor:
-        """Return the convolution of signals; fill in the spectrum of every tile.
-
-        ``spectra``: for each tile room of shape (T / 2, 2 channels, n_signals); one room may be
-        given again and again, where the spectra are not wanted.
-        """
-        transforms, n_signals = self.transforms, x.shape[2]
-        tile, width = len(transforms.forward), self.factors.shape[1]
-        y = x.new_empty(self.places[-1].outputs.stop, width // 2, n_signals)
-        product = x.new_empty(tile // 2, width, n_signals)
-        for place, spectrum in zip(self.places, spectra, strict=False):
-            torch.mm(
-                transforms.forward[:, place.points],
-                x[place.inputs].flatten(1),
-                out=spectrum.view(tile, -1),
-            )
-            torch.baddbmm(self.constant, self.factors, spectrum, out=product)
-            rows = y[place.outputs]
-            torch.mm(transforms.inverse[: len(rows)], product.view(tile, -1), out=rows.flatten(1))
-        return y
-
-
 class _Spectral(torch.autograd.Function):
     """The convolution by tiles in the frequency domain."""
 
@@ -211,11 +137,23 @@ class _Spectral(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, padding: int, tile: int
     ) -> Tensor:
         length, channels, n_signals = x.shape
-        kernel = weight.shape[2]
-        prepared = _Tiled.of(weight, bias, length, padding, tile)
-        spectra = x.new_empty(len(prepared.places), tile // 2, 2 * channels, n_signals)
-        y = prepared.output(x, spectra)
-        factors = prepared.factors
+        channels_out, _, kernel = weight.shape
+        transforms = tile_transforms(tile, kernel, x.dtype)
+        factors = kernel_factors(weight, transforms)
+        constant = (transforms.constant * bias).view(tile // 2, 2 * channels_out, 1)
+        places = _tiles(length, padding, kernel, tile)
+        y = x.new_empty(places[-1].outputs.stop, channels_out, n_signals)
+        spectra = x.new_empty(len(places), tile // 2, 2 * channels, n_signals)
+        product = x.new_empty(tile // 2, 2 * channels_out, n_signals)
+        for place, spectrum in zip(places, spectra, strict=True):
+            torch.mm(
+                transforms.forward[:, place.points],
+                x[place.inputs].flatten(1),
+                out=spectrum.view(tile, -1),
+            )
+            torch.baddbmm(constant, factors, spectrum, out=product)
+            rows = y[place.outputs]
+            torch.mm(transforms.inverse[: len(rows)], product.view(tile, -1), out=rows.flatten(1))
         ctx.save_for_backward(spectra, factors)
         ctx.shape = (length, padding, kernel, tile)
         return y

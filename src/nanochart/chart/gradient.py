@@ -267,12 +267,8 @@ class _AnyEncoder:
 def _evaluator(chart: Chart, encoder: str, precision: Precision, threads: int) -> Evaluator:
     """Return the fastest way to one of the chart's encoders."""
     if encoder == "distilled":
-        if chart.distilled is None:
-            raise NanochartError(
-                "this chart has no distilled encoder; make one (nanochart distill, or "
-                "nanochart.chart.distillation.distill), or take encoder='trained'"
-            )
-        return DenseEncoder(chart.distilled.weights, chart.distilled.biases, precision)
+        student = chart.distilled_encoder()
+        return DenseEncoder(student.weights, student.biases, precision)
     if encoder != "trained":
         raise NanochartError(f"encoder {encoder!r}: is unknown; give 'trained' or 'distilled'")
     return evaluator_of(chart.model, precision, threads)

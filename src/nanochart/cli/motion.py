@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -63,6 +63,9 @@ def project(
         bool, typer.Option("--error/--no-error", help="reconstruct; without, twice as fast")
     ] = True,
     words: Annotated[bool, typer.Option("--words", help="say what each is, in words")] = False,
+    encoder: Annotated[
+        str, typer.Option(help="the chart's own (trained), or the one it was distilled into")
+    ] = "trained",
     in_order: Annotated[
         bool, typer.Option("--in-order", help="leave out frames not later than all before")
     ] = False,
@@ -85,6 +88,7 @@ def project(
 
     Example: `nanochart project au147 md.dcd -o path.csv`
     """
+    from nanochart.chart.gradient import EncoderName
     from nanochart.trajectories.selection import CLUSTERS, EVERY_ATOM, LARGEST
     from nanochart.workflow.project import project_files
     from nanochart.workflow.projection_reading import ProjectionSettings
@@ -108,6 +112,7 @@ def project(
         words=words,
         in_order=in_order,
         skip_bad=skip_bad,
+        encoder=cast(EncoderName, encoder),
     )
     path = chart / "chart.safetensors" if chart.is_dir() else chart
     try:

@@ -7,11 +7,13 @@ and energies come from compiled loops. Blocks do not depend on one another and r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.chart.chart import THERMAL, Chart, ChartPoints
+from nanochart.chart.gradient import EncoderName
 from nanochart.composition import symbols_of
 from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.sampling.rgl import PARAMETER_SETS, Rgl
@@ -56,6 +58,7 @@ def project_positions(
     potential: Rgl | RglAlloy | None,
     errors: bool = True,
     words: bool = False,
+    encoder: EncoderName = "trained",
 ) -> Projected:
     """Return where structures are on a chart, and what they are.
 
@@ -75,8 +78,11 @@ def project_positions(
         Whether to reconstruct: without, the errors are NaN, and the domain is that of the RDF.
     words
         Whether to describe each in words.
+    encoder
+        ``"trained"``, or the ``"distilled"`` one.
     """
-    points = chart.evaluate_rdf(rdf_of_positions(positions, chart.basis), errors=errors)
+    rdf = rdf_of_positions(positions, chart.basis)
+    points = chart.evaluate_rdf(rdf, errors=errors, encoder=encoder)
     families = np.where(converged, points.families, -1).astype(np.int16)
     points = ChartPoints(points.cvs, points.errors, points.inside, families)
     classes = np.full(len(positions), -1, dtype=np.int8)
@@ -99,6 +105,36 @@ def project_positions(
     if potential is not None and untold.any():
         energies[untold] = rgl_energies(positions[untold], potential)
     return Projected(points, classes, energies, names, sentences)
+
+
+def compared_encoders(chart: Chart, positions: Array) -> dict[str, Any]:
+    """Return how far the distilled encoder of a chart is from its own, on some structures.
+
+    Parameters
+    ----------
+    chart
+        With a distilled encoder.
+    positions : ndarray, shape (n_structures, n_atoms, 3), Å
+
+    Returns
+    -------
+    dict
+        ``structures``; of each CV the root of the mean squared difference (``rms``), the largest
+        one (``largest``) and the spread of the CV (``standard_deviation``); and of how many
+        structures the family differs (``other_family``), told by the RDF's domain alone.
+    """
+    rdf = rdf_of_positions(positions, chart.basis)
+    whole, student = (
+        chart.evaluate_rdf(rdf, errors=False, encoder=encoder) for encoder in get_args(EncoderName)
+    )
+    apart = np.abs(student.cvs.astype(np.float64) - whole.cvs)
+    return {
+        "structures": len(positions),
+        "rms": np.sqrt((apart**2).mean(axis=0)).round(6).tolist(),
+        "largest": apart.max(axis=0).round(6).tolist(),
+        "standard_deviation": whole.cvs.astype(np.float64).std(axis=0).round(6).tolist(),
+        "other_family": int((whole.families != student.families).sum()),
+    }
 
 
 def share_of_hot(positions: Array, potential: Rgl | RglAlloy) -> tuple[float, float]:

@@ -188,8 +188,10 @@ def _opened(path: Path, header: Sequence[str], now: int) -> PlacedTable:
         return PlacedTable(path, header, keep=0)
     if now == 0:
         raise NanochartError(f"{path}: is there already; move it away, or give another name")
-    steps = [_step_of(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-    return PlacedTable(path, header, keep=sum(step < now for step in steps))
+    with path.open(encoding="utf-8") as file:
+        next(file)
+        kept = sum(_step_of(line) < now for line in file)
+    return PlacedTable(path, header, keep=kept)
 
 
 def _step_of(row: str | None) -> int:
