@@ -10,9 +10,11 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 import warnings
 from collections.abc import Iterator
@@ -40,7 +42,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["p
 ]
 #: Programs of others that pages call. A name that is not here is a slip of the pen, or new.
 OTHERS = "[", "cat", "dask", "done", "export", "for", "pre-commit", "run", "sbatch", "scontrol"
-OTHERS += "sphinx-build", "source"
+OTHERS += "hostname", "sphinx-build", "source"
 #: What may stand before a command.
 BEFORE = re.compile(r"srun|time|do|\w+=.*")
 
@@ -189,6 +191,31 @@ def test_commands_within_a_sentence_exist(page: Path) -> None:
                 assert set(given) <= known, text
             elif words[0] in ("python", "pytest", "pip"):
                 check_command(words)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_teaches_by_an_example(verb: str) -> None:
+    _, _, examples = VERBS[verb].help.partition("Example")
+    spans = re.findall(r"`(nanochart [^`]+)`", " ".join(examples.split()))
+    assert any(span.split()[1] == verb for span in spans)
+    for span in spans:
+        check_command(shlex.split(span))
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"), [("nanochart trai", "train"), ("nanochart train --ba", "--batch-size")]
+)
+def test_the_shell_completes(typed: str, shown: str) -> None:
+    completing = {
+        "_NANOCHART_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    command = [Path(sys.executable).with_name("nanochart")]
+    done = subprocess.run(
+        command, env=os.environ | completing, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == [shown]
 
 
 # --- Python ---
