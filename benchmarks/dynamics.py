@@ -124,6 +124,27 @@ def attempt(course: Course, record: dict[str, Any], chart: Any) -> dict[str, Any
     }
 
 
+def markov_models(
+    courses: list[Course], attempts: list[dict[str, Any]], chart: Any
+) -> list[dict[str, Any]]:
+    """Return Markov models of all runs of a temperature together, or why there are none."""
+    found = []
+    for temperature in sorted({one["temperature_K"] for one in attempts}):
+        some = [
+            course
+            for course, one in zip(courses, attempts, strict=True)
+            if one["temperature_K"] == temperature
+        ]
+        cores = CoreSettings(dwell=DWELL)
+        levels = analysed(some, chart, settings=cores, commit=COMMIT)
+        told = summary(some, levels, cores, COMMIT)["levels"]
+        found += [
+            {"temperature_K": temperature, "runs": len(some), "level": name} | told[name]["markov"]
+            for name in told
+        ]
+    return found
+
+
 def main() -> None:
     """Place, tell, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -136,11 +157,12 @@ def main() -> None:
     given.tables.mkdir(parents=True, exist_ok=True)
     tables = given.tables.resolve()  # rows name the trajectory that lies beside them
     chart = load_chart(given.chart)
-    attempts = []
+    attempts, courses = [], []
     for path in given.trajectories:
         table, record = placed(path, given.chart, given.every, tables)
         (course,) = read_courses(table)
-        attempts.append(attempt(replace(course, name=path.stem), record, chart))
+        courses.append(replace(course, name=path.stem))
+        attempts.append(attempt(courses[-1], record, chart))
     content = {
         "command": "python benchmarks/dynamics.py "
         + " ".join(path.name for path in given.trajectories)
@@ -153,6 +175,7 @@ def main() -> None:
         "versions": versions(),
         "start": perfect(chart, attempts[0]["potential"]),
         "attempts": attempts,
+        "markov": markov_models(courses, attempts, chart),
     }
     given.results.write_text(json.dumps(content, indent=1) + "\n")
     for one in attempts:

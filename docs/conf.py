@@ -10,7 +10,7 @@ copyright = "2026, The nanochart founders"
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_static"]
 highlight_language = "none"  # of blocks that do not say what they are
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -25,5 +25,6 @@ napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = f"nanochart {version}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["nanochart.css"]
 linkcheck_timeout = 20

@@ -1,8 +1,8 @@
 """Make the pictures of docs/bias.md from the raw results: ``python docs/make_bias_images.py``.
 
 Reads benchmarks/results/bias_runs.json (made by ``benchmarks/bias_path.py RUN.dcd ...``) and writes
-docs/images/bias-NAME.png for every run in it: CVs against time, and the path on the chart, points
-in the colour of the class that a frame is quenched to.
+docs/images/bias-NAME.png for every run in it that docs/bias.md shows: CVs against time, and the
+path on the chart, points in the colour of the class that a frame is quenched to.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def main() -> None:
     families = load_chart("au147-thermal").families
     assert families is not None
     centres = np.array([family.centre for family in families.major])
+    page = (ROOT / "docs" / "bias.md").read_text(encoding="utf-8")
     for name, run in json.loads(RUNS.read_text(encoding="utf-8")).items():
+        if f"images/bias-{name}.png" not in page:
+            continue
         picture(run, centres).savefig(ROOT / "docs" / "images" / f"bias-{name}.png", dpi=110)
 
 

@@ -12,7 +12,7 @@ SOURCE = "potential's source"
 HEAD = """\
 # Charts that ship
 
-```python
+```python run
 import nanochart as nc
 
 chart = nc.load_chart("au147")  # of minima; "au147-thermal" takes hot configurations

@@ -17,7 +17,7 @@ IMAGES = ROOT / "docs" / "images"
 HEAD = """\
 # Clusters that move
 
-```
+```bash
 nanochart md ih --species Au --n-atoms 147 --temperature 396 --time 2000 -o au147.dcd --chart au147
 nanochart project au147 au147.dcd -o path.csv
 nanochart transitions path.csv --chart au147 -o path
@@ -57,10 +57,16 @@ table when the same command is given again with `--chart`.
 
 **Your own LAMMPS input**, with your own forces: from Python, by `fix external`.
 
-```
+```python
 import nanochart as nc
-follower = nc.follow_lammps(lmp, "au147", "path.csv", every=2000,
-    pair=["pair_style eam/alloy", "pair_coeff * * Au.eam.alloy Au"])
+
+follower = nc.follow_lammps(
+    lmp,
+    "au147",
+    "path.csv",
+    every=2000,
+    pair=["pair_style eam/alloy", "pair_coeff * * Au.eam.alloy Au"],
+)
 lmp.command("run 100000000")
 follower.close()
 ```
@@ -84,7 +90,8 @@ family's centre, too. Between cores the trajectory belongs to the last core that
 is left when the core of another is reached, frames outside the domain (−1) change nothing, and what
 lasts less than half the dwell time is not seen. This is milestoning with core sets (Faradjian and
 Elber, 2004; Buchete and Hummer, 2008; Schütte et al., 2011). States are families, and if there is a
-chart its macro-families, and if the table has them classes.
+chart its macro-families, and if the table has them classes. Tables are CSV, Parquet or Zarr, as
+`nanochart project` writes them; the columns are the same, and so are the results.
 
 | of each transition | |
 |---|---|
@@ -155,6 +162,7 @@ def real(found: dict[str, Any]) -> str:
             ["run", "family", "share", "visits", "exits", "mean stay / ns (95 % interval)"],
             [line for one in attempts for line in families(one)],
         ),
+        *filter(None, [markov(found)]),
         cautions(found),
         pictures(attempts),
         f"Command: `{found['command']}`, on the files of\n\n"
@@ -236,6 +244,35 @@ def mean(state: dict[str, Any]) -> str:
 def percent(share: float) -> str:
     """Return a share in percent."""
     return f"{100 * share:.1f} %"
+
+
+def markov(found: dict[str, Any]) -> str:
+    """Return what Markov models say, or why there are none; runs of a temperature together."""
+    models = found.get("markov", [])
+    if not models:
+        return ""
+    rows = []
+    for one in models:
+        if "reason" in one:
+            told = one["reason"].removeprefix("no Markov model: ")
+        else:
+            scales = one["implied_timescales"][0]["timescales_ps"]
+            slowest = ", ".join(f"{t / 1000:.3g}" for t in scales if t)
+            worst = max(
+                abs(p - e)
+                for test in one["chapman_kolmogorov"]
+                for p, e in zip(test["predicted"], test["estimated"], strict=True)
+                if p is not None and e is not None
+            )
+            told = (
+                f"{len(one['states'])} states, lag {one['lag_ps'] / 1000:g} ns, timescales "
+                f"{slowest} ns{'' if one['level'] else ', which do not level off'}; "
+                f"Chapman–Kolmogorov: at most {worst:.2f} between predicted and estimated"
+            )
+        runs = f"{one['temperature_K']:g} K, {one['runs']} run{'s' * (one['runs'] > 1)}"
+        rows.append([runs, one["level"], told])
+    head = "Markov models (deeptime), all runs of a temperature together, or why there is none:\n"
+    return head + "\n" + table(["runs", "states are", "model"], rows)
 
 
 def cautions(found: dict[str, Any]) -> str:

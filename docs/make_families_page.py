@@ -34,10 +34,13 @@ figures as PNG and PDF.
 
 From Python:
 
-```python
+```python run
+import nanochart as nc
 from nanochart.chart.estimator import MeanShift  # fit, predict, get_params: scikit-learn's habits
 
-labels = MeanShift(bandwidth=0.5).fit_predict(cvs)
+minima = nc.open_landscape("au90-small")["quenched"].read("positions")
+cvs = nc.load_chart("au90").transform(minima)  # or any points: (n_points, n_dimensions)
+labels = MeanShift(bandwidth=5.0).fit_predict(cvs)
 ```
 
 ## The bandwidth, and how it is defended

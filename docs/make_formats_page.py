@@ -9,6 +9,10 @@ from pathlib import Path
 from make_results_page import table
 
 from nanochart import landscape
+from nanochart.bias.force import BiasPlan
+from nanochart.bias.metadynamics import Metadynamics
+from nanochart.bias.restraints import Restraint, Wall
+from nanochart.bias.tables import header, hills_header
 from nanochart.chart import chart
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow import trajectory
@@ -23,7 +27,7 @@ ever unpickled. This page is made by `docs/make_formats_page.py`, its tables fro
 ## Structures
 
 Read: XYZ, extended XYZ, LAMMPS dumps, `.traj`, POSCAR and what else ASE reads, and DCD. Frames of a
-file are of one cluster: the same number of atoms, one element except for `classify`. Files that
+file are of one cluster: the same number of atoms, the same element at every place. Files that
 hold types instead of elements want `--species`.
 
 Written: extended XYZ (`quench`, `classify --extxyz`, `families --export`) with the energy in eV, and
@@ -39,7 +43,8 @@ Classes are codes: {classes}, −1 where a quench failed.
 
 {groups}
 The store's attributes say `species`, `n_atoms`, potential and versions, a group's the settings it
-was made with.
+was made with. Of an alloy `species` is its formula, the atoms of every structure stand in its order,
+and the attribute `symbols` names each.
 
 ## The chart
 
@@ -68,6 +73,31 @@ kind, `checkpoint-….safetensors` in a run folder and `OUTPUT.checkpoint` besid
   who computed them (versions, CPU), and the exact state to go on from. Frames beyond that number
   are of a block that was cut off; the next run writes them again, the same.
 
+## COLVAR and HILLS
+
+`nanochart bias -o X.dcd` writes, beside the trajectory and its table and record, two tables in
+PLUMED's format: a line `#! FIELDS` names the columns, `#! SET key value` a constant, other lines
+that begin with # are comments, every other line is a row of numbers with 17 digits, so that they
+come back to the same bits. Units are ps, Å and eV: in PLUMED, `UNITS LENGTH=A TIME=ps ENERGY=eV`.
+Only rows of whole blocks count, as many as `X.dcd.json` says; a resumed run cuts off the others.
+
+`X.dcd.COLVAR` has a row every `log` (0.2 ps). Of a run with a restraint at rest, one that moves, a
+wall and metadynamics it begins
+
+```text
+{colvar_header}
+```
+
+{colvar}
+`X.dcd.HILLS` has a row a hill, of metadynamics in cv1 and cv2:
+
+```text
+{hills_header}
+```
+
+{hills}
+`nanochart free-energy X.dcd` reads both; how they are used stands in [biased MD](bias.md).
+
 ## Tables
 
 CSV in UTF-8 with one header line.
@@ -80,6 +110,55 @@ CSV in UTF-8 with one header line.
 | `figures` | beside every figure, the numbers it shows |
 | `train --csv` | epoch, losses, learning rate, seconds |
 """
+
+
+#: A bias with one of everything, to name the columns by.
+PLAN = BiasPlan(
+    temperature=300.0,
+    timestep=5.0,
+    restraints=(
+        Restraint("restrain", ("cv3",), (0.0,), (1.0,)),
+        Restraint("steer", ("rg",), (6.4,), (1.0,), to=(6.5,), end=1.0),
+    ),
+    walls=(Wall("upper", "cv1", 1.0, 1.0),),
+    metadynamics=Metadynamics(("cv1", "cv2"), (1.0, 1.0), 0.02, 100, 10.0, (-9, -9), (9, 9)),
+)
+COLVAR = [
+    ["`time`", "ps", "since the run began"],
+    [
+        "`cv1` …, `rg`, `s`, `z`",
+        "",
+        "the variables: CVs, gyration radius (Å), place along and squared distance from a line",
+    ],
+    ["`NAME.bias`", "eV", "energy of a restraint"],
+    ["`NAME.…_cntr`", "", "of a restraint that moves: where its centre stands"],
+    ["`NAME.work`", "eV", "the work that moving it has cost so far"],
+    ["`walls.bias`", "eV", "energy of all walls"],
+    ["`metad.bias`", "eV", "energy of the hills so far, at this place"],
+    ["`metad.rct`", "eV", "c(t), which reweighting subtracts (Tiwary and Parrinello)"],
+    ["`family`", "", "the family with the nearest centre"],
+]
+HILLS = [
+    ["`time`", "ps", "when the hill was put down"],
+    ["the variables", "", "its centre"],
+    ["`sigma_…`", "", "its widths"],
+    ["`height`", "eV", "times γ/(γ−1), as PLUMED writes it: the sum of all hills is −F"],
+    ["`biasf`", "", "the bias factor γ"],
+]
+
+
+def bias_tables() -> dict[str, str]:
+    """Return how COLVAR and HILLS begin, and what their columns are."""
+    colvar = (*PLAN.columns(("cv1", "cv2", "cv3", "rg")), "family")
+    assert PLAN.metadynamics is not None
+    head = ["column", "units", "what it is"]
+    comment = "nanochart: chart 0123456789abcdef, 300 K; ps, eV, Angstrom"
+    return {
+        "colvar_header": header(colvar).decode().strip(),
+        "colvar": table(head, COLVAR),
+        "hills_header": hills_header(PLAN.metadynamics.variables, comment).decode().strip(),
+        "hills": table(head, HILLS),
+    }
 
 
 def page() -> str:
@@ -105,6 +184,7 @@ def page() -> str:
         trajectory_header=trajectory._HEADER.decode().strip(),
         classes=", ".join(f"{code} {name}" for code, name in enumerate(CLASS_NAMES)),
         groups="\n".join(parts),
+        **bias_tables(),
     )
 
 

@@ -38,13 +38,13 @@ matplotlib style file whose settings replace ours (`src/nanochart/show/nanochart
 `--renderer ovito` draws structures with OVITO's ray tracer (`pip install 'nanochart[render]'`).
 Numbers are the paper's; figS4 stands for its S4-S6. `docs/make_gallery_page.py` makes this page:
 
-```
+```bash
 {command}
 ```
 
 The trajectory is 1.2 ns of Au147 that starts from the icosahedron at 540 K, and melts:
 
-```
+```bash
 nanochart md ih --species Au --n-atoms 147 --temperature 540 --time 1.2 --seed 3 -o melt.dcd
 nanochart project au147 melt.dcd --quench -o melt.csv
 ```

@@ -1,4 +1,4 @@
-"""Make the pictures of the pages from a run's report: ``python docs/make_images.py RUN``.
+"""Take the picture of a tutorial from its run's report: ``python docs/make_images.py RUN NAME``.
 
 Needs Chromium and the test extra (Playwright drives it).
 """
@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 IMAGES = Path(__file__).parent / "images"
 
 
-def main(run: Path) -> None:
+def main(run: Path, name: str) -> None:
     """Photograph the chart of the report, coloured by class."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -25,9 +25,9 @@ def main(run: Path) -> None:
         page.goto((run / "report.html").absolute().as_uri())
         page.locator("#chart3d").scroll_into_view_if_needed()
         page.wait_for_timeout(1000)
-        page.locator("#chart3d").screenshot(path=IMAGES / "au90-chart.png")
+        page.locator("#chart3d").screenshot(path=IMAGES / f"{name}.png")
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

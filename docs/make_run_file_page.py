@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 from nanochart.workflow.config import RunFile
@@ -26,7 +27,8 @@ def page() -> str:
         for key, field in model.model_fields.items():
             default = "needed" if field.is_required() else f"`{_written(field.default)}`"
             rows.append(f"| `{key}` | {default} | {field.description} |")
-        parts.append(f"## `[{name}]`\n\n{model.__doc__}\n\n" + "\n".join(rows) + "\n")
+        text = inspect.cleandoc(str(model.__doc__))
+        parts.append(f"## `[{name}]`\n\n{text}\n\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 
 

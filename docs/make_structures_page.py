@@ -27,7 +27,7 @@ counted, planes and axes are measured, and fixed rules turn the numbers into the
 
 This page is made from the code and from raw results by `docs/make_structures_page.py`.
 
-```bash
+```bash run
 nanochart classify minima.extxyz --csv words.csv --extxyz environments.extxyz
 ```
 

@@ -16,13 +16,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import typer
 
-from nanochart.cli import app
 from nanochart.workflow.config import parse_run_file
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def script(path: str) -> ModuleType:
@@ -32,26 +29,6 @@ def script(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def test_the_readme_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(block, names)
-    assert "of 90 atoms" in capsys.readouterr().out
-    assert names["points"].cvs.shape == (256, 3)  # type: ignore[attr-defined]
-
-
-def test_the_gradient_page_s_python_runs() -> None:
-    page = (ROOT / "docs" / "gradient.md").read_text(encoding="utf-8")
-    names: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(block, names)
-    assert names["gradient"].shape == (64, 90, 3)  # type: ignore[attr-defined]
-    assert names["jacobian"].shape == (1, 3, 90, 3)  # type: ignore[attr-defined]
-    assert names["force"].shape == (90, 3)  # type: ignore[attr-defined]
 
 
 def follow(page: Path, folder: Path) -> list[tuple[str, str]]:
@@ -143,20 +120,6 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_verb_and_option_that_a_page_names_exists(page: Path) -> None:
-    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    named = re.findall(r"(^|`|\+ |-m )nanochart ([a-z]+)(?=[\s`])([^`\n#]*)", text, re.M)
-    for before, verb, rest in named:
-        if before == "" and verb not in verbs:  # a line of prose may begin with the name
-            continue
-        assert verb in verbs, f"nanochart {verb}{rest}"
-        known = {name for one in verbs[verb].params for name in (*one.opts, *one.secondary_opts)}
-        for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", rest):
-            assert option in known | {"--help"}, f"nanochart {verb}{rest}"
-
-
 def test_every_file_the_pages_point_to_is_there() -> None:
     for page in pages():
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
@@ -176,8 +139,10 @@ def test_every_file_the_pages_point_to_is_there() -> None:
         ("docs/make_verbs_page.py", "docs/verbs.md"),
         ("docs/make_formats_page.py", "docs/file-formats.md"),
         ("docs/make_speed_page.py", "docs/how-fast.md"),
+        ("docs/make_melting_page.py", "docs/melting.md"),
         ("docs/make_paper_page.py", "docs/reproducing.md"),
         ("docs/make_exact_page.py", "docs/exact.md"),
+        ("docs/make_lj38_page.py", "docs/lj38.md"),
     ],
 )
 def test_made_pages_are_up_to_date(maker: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,13 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import pdist
 
 from nanochart.errors import NanochartError
-from nanochart.formats import Block, read_structures, write_csv, write_extxyz
+from nanochart.formats import (
+    Block,
+    in_formula_order,
+    read_structures,
+    write_csv,
+    write_extxyz,
+)
 
 SITES = 3.0 * np.array(list(itertools.product(range(3), repeat=3)), dtype=float)
 clusters = hnp.arrays(np.float64, (4, 6, 3), elements=st.floats(-0.9, 0.9)).map(
@@ -326,8 +332,14 @@ def test_an_alloy_is_read_where_it_may_be(suffix: str, tmp_path: Path) -> None:
     blocks = list(read_structures(path, alloys=True, block=2))
     assert np.allclose(joined(blocks)[0], positions, atol=1e-8)
     assert {block.symbols for block in blocks} == {ALLOY}
-    with pytest.raises(NanochartError, match="alloy: holds Ag, Cu, expected only one element"):
-        _ = blocks[0].species
+    assert blocks[0].species == "Ag3Cu3"
+    sorted_one = in_formula_order(blocks[0])
+    assert sorted_one.symbols == ("Ag", "Ag", "Ag", "Cu", "Cu", "Cu")
+    assert np.array_equal(sorted_one.positions, blocks[0].positions[:, [0, 3, 4, 1, 2, 5]])
+    (told,) = read_structures(path, species="Ag3Cu3", alloys=True)
+    assert told.symbols == ALLOY
+    with pytest.raises(NanochartError, match=r"alloy\..*: frame 0 is Ag3Cu3, expected Ag4Cu2"):
+        list(read_structures(path, species="Ag4Cu2", alloys=True))
     with pytest.raises(NanochartError, match="frame 0 holds Ag, Cu, expected only Ag"):
         list(read_structures(path))
     with pytest.raises(NanochartError, match="frame 0 holds Ag, Cu, expected only Cu"):

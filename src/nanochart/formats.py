@@ -19,12 +19,12 @@ from ase import Atoms
 from ase.io import iread, write
 from numpy.typing import NDArray
 
+from nanochart.composition import is_alloy, species_of
 from nanochart.dcd import open_dcd
 from nanochart.errors import NanochartError
 from nanochart.files import replacing
 from nanochart.positions import (
     check_positions,
-    one_element,
     symbol_of_every_atom,
     unlike_atom,
     whole,
@@ -69,8 +69,15 @@ class Block:
 
     @property
     def species(self) -> str:
-        """The one element; a NanochartError that names them if there are several."""
-        return one_element(self.symbols, where="alloy")
+        """The one element, or the formula of an alloy (`nanochart.composition`)."""
+        return species_of(self.symbols)
+
+
+def in_formula_order(block: Block) -> Block:
+    """Return a block with the atoms in the order of its species' formula, as everything else."""
+    order = np.argsort(np.array(block.symbols), kind="stable")
+    symbols = tuple(block.symbols[i] for i in order)
+    return Block(block.positions[:, order], block.frames, symbols, block.skipped)
 
 
 def read_structures(
@@ -93,6 +100,7 @@ def read_structures(
         (``positions.whole``).
     species
         Chemical symbol of all atoms; for files that hold only types (LAMMPS dumps), or to check.
+        Or the formula that frames of an alloy must have.
     n_atoms
         Size that every frame must have; by default that of the first.
     skip_bad
@@ -127,7 +135,7 @@ def read_structures(
             break
         size = size or len(atoms)
         if elements is None and len(atoms) == size > 0:
-            elements = _Elements.of(atoms, frame, species, alloys=alloys)
+            elements = _Elements.of(atoms, frame, species, alloys=alloys, where=str(path))
         try:
             pending.append((frame, _usable(atoms, size, elements, where=f"{path}: frame {frame}")))
         except NanochartError:
@@ -211,9 +219,18 @@ class _Elements:
     alloys: bool
 
     @classmethod
-    def of(cls, atoms: Atoms, frame: int, species: str | None, *, alloys: bool) -> _Elements:
+    def of(
+        cls, atoms: Atoms, frame: int, species: str | None, *, alloys: bool, where: str
+    ) -> _Elements:
         """Return what is expected after the first frame."""
         found = atoms.get_chemical_symbols()
+        if alloys and species is not None and is_alloy(species):
+            if species_of(found) != species:
+                raise NanochartError(
+                    f"{where}: frame {frame} is {species_of(found)}, expected {species}; if the "
+                    "file has types instead of elements, write it with elements"
+                )
+            species = None
         symbols = found if alloys and species is None else species or found[0]
         told = species is not None
         return cls(symbol_of_every_atom(symbols, len(atoms)), frame, told, alloys)

@@ -25,6 +25,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import GroupNotFoundError
 
+from nanochart.composition import cluster_name, is_alloy, symbols_of
 from nanochart.errors import NanochartError
 from nanochart.files import replacing
 
@@ -220,8 +221,13 @@ class Landscape:
 
     @property
     def species(self) -> str:
-        """Chemical symbol."""
+        """Chemical symbol, or the formula of an alloy."""
         return str(self.attributes["species"])
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Chemical symbol of every atom, in the order of all positions."""
+        return symbols_of(self.species, self.n_atoms)
 
     @property
     def n_atoms(self) -> int:
@@ -327,8 +333,8 @@ def create_landscape(
         landscape = open_landscape(path)
         if (landscape.species, landscape.n_atoms) != (species, n_atoms):
             raise NanochartError(
-                f"{path}: holds {landscape.species}{landscape.n_atoms}, not {species}{n_atoms}; "
-                "choose another folder"
+                f"{path}: holds {cluster_name(landscape.species, landscape.n_atoms)}, not "
+                f"{cluster_name(species, n_atoms)}; choose another folder"
             )
         return landscape
     with _clear_errors(path):
@@ -340,6 +346,8 @@ def create_landscape(
             "species": species,
             "n_atoms": n_atoms,
         }
+        if is_alloy(species):
+            described["symbols"] = list(symbols_of(species, n_atoms))
         # Mode "w" would empty a folder that holds something else.
         zarr.open_group(path, mode="a", zarr_format=3, attributes=described)
     return Landscape(path)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
+from nanochart.composition import is_alloy, species_of, symbols_of
 from nanochart.errors import NanochartError
 
 #: Two atoms closer than this (Å) are an error of the file, not a structure: no metal dimer,
@@ -43,8 +44,9 @@ def as_structures(
         sequence of ``ase.Atoms`` of equal size with the same element at every place. A cluster
         that lies across the faces of a periodic cell is put together (see ``whole``).
     species
-        One chemical symbol, or one for each of the n_atoms atoms, that the structures must have,
-        or that bare arrays are said to have.
+        One chemical symbol, one for each of the n_atoms atoms, or a formula
+        (`nanochart.composition`), that the structures must have, or that bare arrays are said to
+        have: of a formula in its order.
     where
         What to call the input in an error: a file name, usually.
     may_overlap
@@ -128,12 +130,41 @@ def as_positions(
     return positions, None if symbols is None else one_element(symbols, where=where)
 
 
+def as_clusters(
+    structures: Structures,
+    *,
+    species: str | None = None,
+    where: str = "input",
+    may_overlap: bool = False,
+) -> tuple[NDArray[np.float64], str | None]:
+    """Return positions and the species of one or many structures of one element or an alloy.
+
+    Parameters and errors are those of ``as_structures``.
+
+    Returns
+    -------
+    positions : ndarray, shape (n_structures, n_atoms, 3), Å
+        Of an alloy with the atoms in the order of its formula (`nanochart.composition`).
+    species : str or None
+        Chemical symbol, or the formula; None if it is not known.
+    """
+    positions, symbols = as_structures(
+        structures, species=species, where=where, may_overlap=may_overlap
+    )
+    if symbols is None:
+        return positions, None
+    found = species_of(symbols)
+    if is_alloy(found):
+        positions = positions[:, np.argsort(np.array(symbols), kind="stable")]
+    return positions, found
+
+
 def symbol_of_every_atom(
     species: str | Sequence[str], n_atoms: int, *, where: str = "input"
 ) -> tuple[str, ...]:
-    """Return the chemical symbols of n_atoms atoms, given one for all of them or one for each."""
+    """Return the chemical symbols of n_atoms atoms, given one for all, one for each, a formula."""
     if isinstance(species, str):
-        return (species,) * n_atoms
+        return symbols_of(species, n_atoms)
     if len(species) != n_atoms:
         raise NanochartError(
             f"{where}: {len(species)} chemical symbols for {n_atoms} atoms; give one for all of "
@@ -295,6 +326,10 @@ def _common_symbols(
     """Return the element of every atom, the same in all frames, or raise."""
     n_atoms = len(frames[0])
     reference, place = tuple(frames[0].get_chemical_symbols()), "in frame 0"
+    if isinstance(species, str) and is_alloy(species):
+        if reference and species_of(reference) != species:
+            raise NanochartError(f"{where}: frame 0 is {species_of(reference)}, expected {species}")
+        species = None
     if species is not None:
         reference = symbol_of_every_atom(species, n_atoms, where=where)
         place = "in species"

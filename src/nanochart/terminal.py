@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from nanochart.progress import Progress
 
@@ -61,15 +62,25 @@ def progress_of(name: str) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
     )
-    with Bars(*columns, console=_messages) as bars:
+    with _BarsAndFigures(*columns, console=_messages) as bars:
         task = bars.add_task(name, total=None, figures="")
 
         def update(done: int, total: int, **figures: float) -> None:
             bars.update(task, completed=done, total=total or None, figures=_written(figures))
 
         yield update
+
+
+class _BarsAndFigures(Bars):
+    """A bar, and below it the live figures: beside it a narrow terminal would cut both."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Yield the bar, then the figures, in as many lines as they need."""
+        yield from super().get_renderables()
+        for task in self.tasks:
+            if task.fields["figures"]:
+                yield Text(f"  {task.fields['figures']}", overflow="fold")
 
 
 class _Lines:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
-from nanochart.bias.force import BiasForce, BiasPlan
+from nanochart.bias.force import BiasForce, BiasPlan, plan_from_json
 from nanochart.bias.restraints import Restraint, Springs, Wall
 from nanochart.errors import NanochartError
 
@@ -49,6 +51,25 @@ def test_a_restraint_moves_between_its_times_only() -> None:
     (work,) = springs.works(np.array([0.0, 0.0]), 12.5, 15.0)
     assert work == pytest.approx(0.5 * 2 * (2.0**2 - 1.5**2))
     assert springs.works(np.array([0.0, 0.0]), 0.0, 5.0) == [0.0]
+
+
+def test_a_restraint_goes_by_way_of_points_each_leg_in_the_same_time() -> None:
+    ends = ((1.0, 0.0), (2.0, 3.0), (3.0, 0.0))
+    way = Restraint("steer", NAMES, *ends, 10.0, 20.0, via=((1.0, 4.0), (2.0, 4.0)))
+    legs = [way.centre_at(10.0 + 10.0 * i / 3) for i in range(4)]
+    np.testing.assert_allclose(legs, [(1, 0), (1, 4), (2, 4), (3, 0)], atol=1e-12)
+    np.testing.assert_allclose(way.centre_at(10.0 + 5.0), (1.5, 4.0), atol=1e-12)
+    assert way.centre_at(99.0) == (3.0, 0.0)
+    # Where nothing moves with the centre, the work is the spring's energy at the end less that at
+    # the beginning, whatever the way.
+    springs = Springs([way], [], NAMES)
+    here, times = np.array([0.3, 0.7]), np.linspace(10.0, 20.0, 1001)
+    works = [springs.works(here, a, b)[0] for a, b in itertools.pairwise(times)]
+    before, after = (float(way.energy(here, centre)) for centre in (ends[0], ends[2]))
+    assert sum(works) == pytest.approx(after - before)
+    # A plan comes back from its record as it was.
+    plan = BiasPlan(300.0, 1.0, 1, 100, restraints=(way,))
+    assert plan_from_json(json.loads(json.dumps(asdict(plan)))) == plan
 
 
 def test_work_by_jarzynski_is_the_free_energy() -> None:

@@ -91,6 +91,21 @@ def test_the_forward_pass_is_that_of_the_layers(training):
         torch.testing.assert_close(ours.double(), wanted.double(), rtol=1e-4, atol=1e-5)
 
 
+def test_what_is_only_asked_in_parts_is_that_of_the_layers():
+    torch.manual_seed(0)
+    model = Autoencoder()
+    with torch.no_grad():
+        model.train()(realistic_inputs(64))  # averages that are not those of the start
+        exact = copy.deepcopy(model.eval()).double()
+        inputs = realistic_inputs(150)  # two parts, and a smaller one
+        output = model(inputs)
+        expected = layer_by_layer(exact, inputs.double())
+        allowed = 3 * (layer_by_layer(model, inputs).double() - expected).abs().max() + 1e-6
+        assert (output.double() - expected).abs().max() <= allowed
+        # What a structure gets does not depend on the parts beside it.
+        torch.testing.assert_close(model(inputs[128:]), output[128:], rtol=1e-5, atol=1e-6)
+
+
 def test_encode_and_decode_make_forward():
     model = Autoencoder(n_bins=100, n_cvs=2).eval()
     inputs = realistic_inputs(3, 100)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nanochart.chart.autoencoder import Autoencoder
 from nanochart.chart.chart import THERMAL, load_chart, train
 from nanochart.chart.families import find_families
 from nanochart.chart.networks import ThermalNetwork
@@ -17,7 +18,11 @@ from nanochart.errors import NanochartError
 GRID, WINDOW = RdfGrid(0.0, 15.0, 151), (15, 140)
 
 
-@pytest.fixture(scope="module", params=["paper", "compact"])
+#: Epochs of the chart of minima, and of the thermal one. The paper's network is slow to train.
+EPOCHS = {"paper": (12, 15), "compact": (30, 60)}
+
+
+@pytest.fixture(scope="module", params=EPOCHS)
 def cold(request, make_structures):
     """A chart of minima, with families, and the structures it is of."""
     structures = make_structures(150)
@@ -26,7 +31,7 @@ def cold(request, make_structures):
         species="Au",
         grid=GRID,
         window=WINDOW,
-        settings=TrainingSettings.of(request.param, epochs=30, batch_size=16),
+        settings=TrainingSettings.of(request.param, epochs=EPOCHS[request.param][0], batch_size=16),
         families=False,
     )
     return made.with_families(find_families(made.transform(structures))[0]), structures
@@ -46,7 +51,8 @@ def pairs(cold):
 def thermal(cold, pairs):
     chart, _ = cold
     parts = split_by_time(np.arange(450))
-    settings = TrainingSettings.of("compact", epochs=60, batch_size=32)
+    epochs = EPOCHS["paper" if isinstance(chart.model, Autoencoder) else "compact"][1]
+    settings = TrainingSettings.of("compact", epochs=epochs, batch_size=32)
     return train_thermal(chart, *pairs, parts, settings=settings, device="cpu"), parts
 
 

@@ -31,7 +31,7 @@ def icosahedron(potential: Rgl) -> np.ndarray:
 
 
 def kinetic_energy(engine: Engine, velocities: np.ndarray) -> float:
-    return 0.5 * engine.mass * EV_PER_MASS_SPEED_SQUARED * float((velocities**2).sum())
+    return 0.5 * EV_PER_MASS_SPEED_SQUARED * float((engine.masses * velocities**2).sum())
 
 
 @metals

@@ -10,7 +10,7 @@ from ase.cluster import Icosahedron
 from ase.data import atomic_masses, atomic_numbers
 
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import Engine
+from nanochart.sampling.lammps import BOLTZMANN, Engine
 from nanochart.sampling.potentials import (
     PairStyle,
     kelvin_of,
@@ -83,17 +83,57 @@ def test_a_wall_is_felt_outside_only_and_holds_a_hot_cluster_together() -> None:
         Engine(held, 13).energy_and_forces(cold)[0] == Engine(free, 13).energy_and_forces(cold)[0]
     )
     gone = cold.copy()
-    gone[0] = [11.0, 0.0, 0.0]  # 2 Å outside: 1 eV/Å² · (2 Å)²
+    gone[0] = [11.0, 0.0, 0.0]
     engine = Engine(held, 13)
-    assert engine.energy_and_forces(gone)[0] - Engine(free, 13).energy_and_forces(
-        gone - gone.mean(axis=0)
-    )[0] == pytest.approx(4.0, abs=1e-9)
+    energy, forces = engine.energy_and_forces(gone)
+    outside = np.linalg.norm(gone - gone.mean(axis=0), axis=1) - 9.0  # the wall is about the middle
+    assert (outside > 0).sum() == 1
+    assert energy - Engine(free, 13).energy_and_forces(gone)[0] == pytest.approx(
+        outside.max() ** 2,
+        abs=1e-9,  # 1 eV/Å²
+    )
+    # The wall goes with the cluster, so its force is shared: no force on the whole.
+    assert np.abs(forces.sum(axis=0)).max() < 1e-9
+    for atom in (0, 1):
+        moved = np.array([gone, gone])
+        moved[:, atom, 0] += [1e-4, -1e-4]
+        above, below = (engine.energy_and_forces(one)[0] for one in moved)
+        assert forces[atom, 0] == pytest.approx((below - above) / 2e-4, rel=1e-5)
     velocities = engine.thermal_velocities(90.0, np.random.default_rng(2))
     moved, _, energy = engine.advance(
         cold, velocities, temperature=90.0, n_steps=20_000, damping=0.5, seed=3
     )
     assert np.linalg.norm(moved, axis=1).max() < 9.5
     assert np.isfinite(energy)
+
+
+def test_two_atoms_in_a_wall_have_the_boltzmann_distribution() -> None:
+    # Each is half their distance r from the middle: p(r) ~ r² exp[-(U(r) + 2 w(r/2 - R)²)/kT].
+    # Were the middle free to move within the wall, near pairs would have more room than far ones.
+    radius, kelvin = 1.4 * ARGON["sigma"], kelvin_of(0.4, ARGON["epsilon"])
+    engine = Engine(lennard_jones("Ar", **ARGON, wall=radius), 2, timestep=10.0)
+    start = np.array([[2.0, 0.0, 0.0], [-2.0, 0.0, 0.0]])
+    found = engine.trajectory(
+        start,
+        engine.thermal_velocities(kelvin, np.random.default_rng(4)),
+        temperature=kelvin,
+        n_frames=8_000,
+        steps_per_frame=100,
+        damping=1.0,
+        seed=5,
+    )
+    apart = np.linalg.norm(found.positions[:, 0] - found.positions[:, 1], axis=1) > 5.5
+    r = np.linspace(2.5, 2 * radius + 2.0, 20_000)
+    six = (ARGON["sigma"] / r) ** 6
+    energy = 4 * ARGON["epsilon"] * (six**2 - six) + 2 * np.maximum(r / 2 - radius, 0.0) ** 2
+    weight = r**2 * np.exp(-energy / (BOLTZMANN * kelvin))
+    expected = weight[r > 5.5].sum() / weight.sum()
+    blocks = apart.reshape(20, -1).mean(axis=1)
+    error = blocks.std(ddof=1) / np.sqrt(20)
+    assert error < 0.05
+    assert abs(blocks.mean() - expected) < 4 * error
+    # Three of the momenta are those of the middle, which has none.
+    assert found.temperatures[100:].mean() == pytest.approx(kelvin, rel=0.06)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +155,13 @@ def test_a_potential_without_commands_or_element_is_refused() -> None:
         PairStyle("x", "Ar", 2.5, "", ())
     with pytest.raises(NanochartError, match="must be positive"):
         lennard_jones("Ar", epsilon=0.0, sigma=1.0)
+
+
+def test_another_wall_is_another_potential() -> None:
+    names = {lennard_jones("Ar", **ARGON, wall=wall).name for wall in (None, 7.0, 8.0)}
+    style = ("Ar", "lj/cut 30", ["* * 0.0103 3.4"])
+    names |= {lammps_potential(*style, r0=3.8, wall=wall).name for wall in (None, 7.0, 8.0)}
+    assert len(names) == 6
 
 
 def test_an_rgl_potential_may_reach_further() -> None:

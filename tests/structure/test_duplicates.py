@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
+from ase.cluster import Icosahedron
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, rdf_of_positions
+from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, partial_rdf, rdf_of_positions
 from nanochart.errors import NanochartError
-from nanochart.structure.duplicates import ENERGY_TOLERANCE, unique_by_rdf, unique_indices
+from nanochart.structure.duplicates import (
+    ENERGY_TOLERANCE,
+    split_by,
+    unique_by_rdf,
+    unique_indices,
+)
 
 
 def plain_unique(energies, classes, tolerance):
@@ -143,3 +151,35 @@ def test_rdfs_that_cannot_be_compared():
             unique_by_rdf(rdf, step=0.05, tolerance=tolerance)
     with pytest.raises(NanochartError, match="positive"):
         unique_by_rdf(np.zeros((3, 5)), step=0.05, tolerance=0.0)
+
+
+def test_what_ties_is_kept_apart_by_what_else_is_told_of_it() -> None:
+    numbers = np.array([[0.0, 0.0], [1e-4, 0.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1e-4], [5.0, 5.0]])
+    ties = np.array([1, 1, 1, 3, 1, 5])  # row 1 stands for 0, 1, 2, 4
+    asked: list[int] = []
+
+    def describe(rows: np.ndarray) -> np.ndarray:
+        asked.extend(rows.tolist())
+        return numbers[rows]
+
+    kept, stands_for = split_by(ties, describe)
+    assert kept.tolist() == [1, 2, 3, 5]
+    assert stands_for.tolist() == [1, 1, 2, 3, 2, 5]
+    assert not {3, 5} & set(asked)  # nothing is asked of what ties with nothing
+    # Told nothing apart, all stays; told everything apart, all is kept.
+    assert split_by(ties, lambda rows: np.zeros((len(rows), 1)))[1].tolist() == ties.tolist()
+    apart = split_by(ties, lambda rows: rows[:, np.newaxis].astype(float))
+    assert apart[0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_homotops_that_tie_in_energy_are_told_apart_by_their_partial_rdfs() -> None:
+    # Two copper atoms on the surface of an icosahedron, as neighbours, second or third neighbours:
+    # 30, 30 and 6 pairs, the same in energy as far as a wide tolerance can tell.
+    sites = Icosahedron("Ag", 2, latticeconstant=4.1).positions
+    pairs = list(combinations(range(1, 13), 2))
+    positions = np.stack([np.vstack([np.delete(sites, p, axis=0), sites[list(p)]]) for p in pairs])
+    density = partial_rdf(positions, species=["Ag"] * 11 + ["Cu"] * 2)[0].reshape(len(pairs), -1)
+    tied = unique_indices(np.zeros(len(pairs)), np.zeros(len(pairs)))[1]
+    assert (tied == 0).all()
+    kept, stands_for = split_by(tied, lambda rows: np.sqrt(25 / 499) * density[rows])
+    assert sorted(np.bincount(stands_for)[kept].tolist()) == [6, 30, 30]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import random
 import signal
@@ -19,7 +20,7 @@ import torch
 from ase import Atoms
 
 from nanochart.bias.tables import comments_of, read_table
-from nanochart.chart.chart import THERMAL, Chart
+from nanochart.chart.chart import THERMAL, Chart, load_chart
 from nanochart.chart.compact import CompactAutoencoder
 from nanochart.chart.domain import Domain
 from nanochart.chart.families import Families, Family
@@ -29,10 +30,11 @@ from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.dynamics.md import MdSettings
 from nanochart.errors import NanochartError
 from nanochart.progress import silent
-from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.lammps import BOLTZMANN, engine_for
 from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import seed_clusters
 from nanochart.workflow.bias import run_bias
+from nanochart.workflow.bias_file import plan_of
 from nanochart.workflow.bias_options import bias_of_options
 from nanochart.workflow.bias_start import BiasOptions
 from nanochart.workflow.free_energy import free_energies
@@ -206,6 +208,30 @@ def test_walkers_share_their_hills_in_any_number_of_processes(
     assert not np.array_equal(alone["height"][2:], first["height"][2:])
 
 
+def test_walkers_begin_at_several_starts_in_turn(chart_file: Path, tmp_path: Path) -> None:
+    three = replace(OPTIONS, n_walkers=3)
+    hold = {"restrain": "0", "spring": 0.5}
+    told: dict[str, float] = {}
+
+    def progress(*_: int, **figures: float) -> None:
+        told.update(figures)
+
+    given: dict[str, Any] = {"options": three, "n_frames": 4, "progress": progress}
+    run(tmp_path, chart_file, hold, start="ih, fcc", **given)
+    last = [read_table(tmp_path / f"a.{i}.dcd.COLVAR")[0] for i in range(3)]
+    families = [told["family"], told["walker_1_family"], told["walker_2_family"]]
+    assert families == [one["family"][-1] for one in last]
+    assert told["cv1"] == last[0]["cv1"][-1]
+    records = [json.loads((tmp_path / f"a.{i}.dcd.json").read_text()) for i in range(3)]
+    assert [one["settings"]["start"] for one in records] == ["Ih", "fcc", "Ih"]
+    (tmp_path / "ih").mkdir()
+    run(tmp_path / "ih", chart_file, hold, options=three, n_frames=4)
+    assert content(tmp_path, "a.0.dcd") == content(tmp_path / "ih", "a.0.dcd")
+    assert content(tmp_path, "a.1.dcd") != content(tmp_path / "ih", "a.1.dcd")
+    with pytest.raises(NanochartError, match="2 starts for 1 walkers; give --walkers 2"):
+        run(tmp_path, chart_file, hold, start="ih,fcc", output=tmp_path / "b.dcd")
+
+
 def test_hills_of_another_run_are_gone_on_from(
     undisturbed: dict[str, Any], chart_file: Path, tmp_path: Path
 ) -> None:
@@ -245,6 +271,7 @@ def test_pandas_reads_what_was_written(undisturbed: dict[str, Any], tmp_path: Pa
         ({}, {}, "nothing to bias with"),
         ({"restrain": "cv3=1"}, {}, "no variable 'cv3'"),
         ({"restrain": "7"}, {}, "there is no family 7"),
+        ({"steer_to": "1", "via": ["rg=6"]}, {}, "on the way need values of cv1, cv2"),
         ({**METAD, "bias_factor": 1.0}, {}, "bias factor of 1 makes no bias"),
         ({**METAD, "metad": "s"}, {}, "there is no variable 's'"),
         ({"restrain": "0", "every": 6}, {}, "every 30 fs; at most 25 fs"),
@@ -293,8 +320,6 @@ def test_a_run_is_not_gone_on_with_otherwise(what: str, chart_file: Path, tmp_pa
     if what == "temperature":
         options["settings"] = replace(SETTINGS, temperature=350.0)
     elif what == "chart":
-        from nanochart.chart.chart import load_chart
-
         chart = tmp_path / "other.safetensors"
         replace(load_chart(chart_file), provenance={"another": 1}).save(chart)
     else:
@@ -307,14 +332,43 @@ def test_a_run_is_not_gone_on_with_otherwise(what: str, chart_file: Path, tmp_pa
 def test_a_bias_that_tears_the_cluster_apart_stops_and_keeps_what_was_good(
     chart_file: Path, tmp_path: Path
 ) -> None:
-    pull = {"steer_to": "rg=9.0", "spring": 60.0, "walls": ["rg<20"]}
+    pull = {"steer_to": "rg=9.0", "spring": 20.0, "walls": ["rg<20"]}
+    # A strong bath, or the run stops for the heat of such a pull.
+    cool = replace(SETTINGS, damping=0.1)
     with pytest.raises(NanochartError, match=r"after .* ns: an atom escaped at .* wall on rg"):
-        run(tmp_path, chart_file, pull, n_frames=80)
+        run(tmp_path, chart_file, pull, n_frames=240, settings=cool)
     kept = json.loads((tmp_path / "a.dcd.json").read_text())["frames"]
     assert kept == open_dcd(tmp_path / "a.dcd").n_frames > 0
     frames = np.concatenate(list(open_dcd(tmp_path / "a.dcd").frames()))
     assert np.isfinite(frames).all()
     assert np.linalg.norm(frames, axis=2).max() < 9.0
+
+
+def test_a_bias_that_heats_the_cluster_is_stopped_and_the_hot_block_not_kept(
+    chart_file: Path, tmp_path: Path
+) -> None:
+    pull = {"steer_to": "rg=9.0", "spring": 60.0, "walls": ["rg<20"]}
+    with pytest.raises(NanochartError, match=r"heats the cluster to .* 400 K.* every 10 fs"):
+        run(tmp_path, chart_file, pull, n_frames=80)
+    kept = json.loads((tmp_path / "a.dcd.json").read_text())["frames"]
+    table = np.loadtxt(tmp_path / "a.dcd.csv", delimiter=",", skiprows=1, ndmin=2)
+    assert len(table) == kept
+    # Every block that was kept is cooler than what stops a run: 1.5 + 5 √(2 / (3 · 13 · 4)) baths.
+    assert all(one.mean() < 2.07 * 400 for one in table[:, 3].reshape(-1, SETTINGS.block))
+
+
+def test_walls_are_softer_for_impulses_far_apart(chart_file: Path) -> None:
+    chart, potential = load_chart(chart_file), rgl("Au")
+    springs = {}
+    for every in (1, 2, 4):
+        file = bias_of_options(None, **METAD, every=every)
+        begin = {"cv1": 0.0, "cv2": 0.0, "rg": 5.0}
+        times = {"temperature": 400.0, "timestep": 5.0, "time": 100.0}
+        plan = plan_of(file, chart, potential, **times, begin=begin)
+        springs[every] = {wall.variable: wall.spring for wall in plan.walls}
+    assert springs[1] == springs[2]
+    assert springs[4]["cv1"] == pytest.approx(springs[2]["cv1"] / 4)
+    assert springs[4]["rg"] == springs[1]["rg"]
 
 
 def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None:
@@ -324,8 +378,8 @@ def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None
         found = free_energies(
             [tmp_path / "a.dcd"], tmp_path / f"{by}.csv", by=by, surface=["cv1"], bins=5, n_blocks=2
         )
-        assert sum(row[1] for row in found.families) == pytest.approx(1.0)
-        assert found.families[0][3] == 0.0
+        assert sum(row[1] for row in found.states) == pytest.approx(1.0)
+        assert found.states[0][3] == 0.0
         rows = list(csv.DictReader((tmp_path / f"{by}-surface.csv").read_text().splitlines()))
         assert min(float(row["free_energy_eV"]) for row in rows) == 0.0
     steer = {"steer_to": "1"}
@@ -343,6 +397,43 @@ def test_free_energies_of_what_was_run(chart_file: Path, tmp_path: Path) -> None
         free_energies([tmp_path / "a.dcd", windows[0]], tmp_path / "s.csv", n_blocks=2)
 
 
+def test_free_energies_of_classes_of_minima(chart_file: Path, tmp_path: Path) -> None:
+    # Which class a table gives a frame is made up here: what counts is which samples it weighs.
+    run(tmp_path, chart_file, n_frames=80)
+    columns = read_table(tmp_path / "a.dcd.COLVAR")[0]
+    frames = np.arange(3, 80, 4)  # a frame each 0.05 ps, a row of COLVAR each 0.2 ps
+    classes = np.random.default_rng(0).permutation(np.arange(len(frames)) % 3)
+    names = np.array(["Dh", "Twin", "Mix"])[classes]
+    table = tmp_path / "minima.csv"
+    cells = [
+        f"far/a.dcd,{k},0,0,0,{0.05 * (k + 1):.12g},{name}"
+        for k, name in zip(frames, names, strict=True)
+    ]
+    table.write_text("\n".join(["file,frame,cv1,cv2,family,time_ps,class", *cells]) + "\n")
+    of = ([tmp_path / "a.dcd"], tmp_path / "f.csv")
+    found = free_energies(*of, discard=0.2, n_blocks=2, minima=table, between=("dh", "Twin"))
+    kt = BOLTZMANN * SETTINGS.temperature
+    weights = np.exp((columns["metad.bias"] - columns["metad.rct"]) / kt)
+    springs = columns["walls.bias"]
+    weights *= np.exp(springs / kt)
+    kept = slice(len(weights) // 5, None)
+    whole = weights[kept].sum()
+    shares = {str(k): weights[kept][names[kept] == k].sum() / whole for k in set(names)}
+    assert found.kind == "class"
+    assert {row[0]: row[1] for row in found.states} == pytest.approx(shares)
+    told = found.summary
+    expected = -kt * np.log(shares["Twin"] / shares["Dh"])
+    assert told["difference_eV"] == pytest.approx(expected, abs=1e-4)
+    ends = [k for k in names[kept] if k != "Mix"]
+    assert told["crossings"] == sum(a != b for a, b in itertools.pairwise(ends)) > 1
+    assert told["round_trips"] == told["crossings"] // 2
+    with pytest.raises(NanochartError, match="there is no class 'Ih' in these runs"):
+        free_energies(*of, n_blocks=2, minima=table, between=("Ih", "Dh"))
+    table.write_text(table.read_text().replace("a.dcd", "b.dcd"))
+    with pytest.raises(NanochartError, match=r"knows no classes of a\.dcd"):
+        free_energies(*of, n_blocks=2, minima=table)
+
+
 def test_a_file_says_the_same_as_options_and_unknown_keys_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "b.toml"
     file.write_text(
@@ -357,6 +448,35 @@ def test_a_file_says_the_same_as_options_and_unknown_keys_are_refused(tmp_path: 
     file.write_text("evry = 5\n")
     with pytest.raises(NanochartError, match=r"unknown key 'evry'; see docs/bias\.md"):
         bias_of_options(file)
-    for wrong in ({"walls": ["rg=3"]}, {"restrain": "cv1"}, {"line": "1"}, {"sigma": "0.1"}):
+    file.write_text("[[steer]]\nto = 3\nvia = [1, { cv1 = 2.0, cv2 = 0.5, cv3 = 0.0 }]\n")
+    way = {"steer_to": "3", "via": ["1", "cv1=2,cv2=0.5,cv3=0"]}
+    assert bias_of_options(file).steer[0].via == bias_of_options(None, **way).steer[0].via
+    wrongs = ({"walls": ["rg=3"]}, {"restrain": "cv1"}, {"line": "1"}, {"sigma": "0.1"})
+    for wrong in (*wrongs, {"restrain": "1", "via": ["2"]}):
         with pytest.raises(NanochartError, match="--"):
             bias_of_options(None, **wrong)
+
+
+def test_a_cluster_is_biased_in_a_potential_of_ones_own(chart_file: Path, tmp_path: Path) -> None:
+    own = tmp_path / "lj.toml"
+    own.write_text(
+        '[system]\nspecies = "Au"\nn_atoms = 13\n'
+        '[potential]\nkind = "lennard-jones"\nepsilon = 0.4\nsigma = 2.6\nwall = 6.0\n'
+        "[sampling]\ntemperatures = [400]\ncycles = 10\n"
+    )
+    options = BiasOptions(equilibrate=1.0, outside=True)
+    held = {"bias": {"restrain": "rg=2.9"}, "options": options, "potential": str(own)}
+    run(tmp_path, chart_file, n_frames=40, **held)
+    record = json.loads((tmp_path / "a.dcd.json").read_text())
+    assert "wall of 6 Å" in record["settings"]["potential"]
+    # 13 Lennard-Jones atoms at the bottom have -44.327 ε (Cambridge Cluster Database): here they
+    # are warm and stretched. Gold would have 2.5 times as much.
+    energies = [
+        float(line.split(",")[2]) for line in (tmp_path / "a.dcd.csv").open().readlines()[1:]
+    ]
+    assert -44.4 < np.mean(energies) / 0.4 < -38.0
+    columns, _ = read_table(tmp_path / "a.dcd.COLVAR")
+    assert np.abs(columns["rg"][-5:].mean() - 2.9) < 0.1
+    own.write_text(own.read_text().replace("wall = 6.0", "wall = 7.0"))
+    with pytest.raises(NanochartError, match="potential"):
+        run(tmp_path, chart_file, n_frames=60, **held)

@@ -162,7 +162,7 @@ def lammps_of(minimum: np.ndarray, folder: Path) -> Any:
     """A user's LAMMPS, in a periodic box whose faces cut the cluster."""
     engine = Engine(rgl("Au"), 90)  # for the table
     table = folder / "Au.eam.alloy"
-    table.write_text(setfl_table(rgl("Au"), mass=engine.mass, atomic_number=79))
+    table.write_text(setfl_table(rgl("Au"), mass=engine.masses[0, 0], atomic_number=79))
     lmp = _load_lammps().lammps(cmdargs=["-screen", "none", "-log", "none"])
     box = 40.0
     lmp.commands_list(
@@ -178,7 +178,7 @@ def lammps_of(minimum: np.ndarray, folder: Path) -> Any:
     lmp.create_atoms(n, list(range(1, n + 1)), [1] * n, np.mod(minimum, box).ravel().tolist())
     lmp.commands_list(
         [
-            f"mass 1 {engine.mass}",
+            f"mass 1 {engine.masses[0, 0]}",
             "pair_style eam/alloy",
             f"pair_coeff * * {table} Au",
             "timestep 0.005",

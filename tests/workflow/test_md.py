@@ -59,6 +59,47 @@ cli.main()
 """
 
 
+LJ_FILE = """
+[system]
+species = "Ar"
+n_atoms = 55
+[potential]
+kind = "lennard-jones"
+epsilon = 0.0103
+sigma = 3.4
+wall = 12.0
+[sampling]
+temperatures = [10]
+cycles = 10
+"""
+
+
+def test_a_potential_of_ones_own_is_taken_from_a_run_file(tmp_path: Path) -> None:
+    (tmp_path / "lj.toml").write_text(LJ_FILE, encoding="utf-8")
+    run(
+        tmp_path,
+        species=None,
+        potential=str(tmp_path / "lj.toml"),
+        settings=replace(SETTINGS, temperature=1.0),
+        n_frames=4,
+    )
+    record = json.loads((tmp_path / "a.dcd.json").read_text())["settings"]
+    assert record["species"] == "Ar"
+    assert "wall of 12" in record["potential"]
+    table = (tmp_path / "a.dcd.csv").read_text().splitlines()
+    last = dict(zip(table[0].split(","), table[-1].split(","), strict=True))
+    energy = float(last["energy_eV"])
+    assert energy / 0.0103 == pytest.approx(-44.33, abs=0.5)  # 13 of its atoms, at the bottom
+    # A run folder holds its run file.
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.toml").write_text(LJ_FILE, encoding="utf-8")
+    begin = find_start("ih", species=None, n_atoms=13, potential=str(folder))
+    assert begin.potential.name == record["potential"]
+    with pytest.raises(NanochartError, match="is for Ar, but the cluster is of Au"):
+        find_start("ih", species="Au", n_atoms=13, potential=str(folder))
+
+
 def run(folder: Path, **options: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "start": "ih",
@@ -216,7 +257,7 @@ def test_a_file_may_give_the_start(tmp_path: Path) -> None:
         ({"n_atoms": None}, "needs --n-atoms"),
         ({"n_atoms": 1}, "at least 2 atoms"),
         ({"species": "Fe"}, "unknown potential 'Fe'"),
-        ({"potential": "Ag"}, "is for Ag, but the cluster is of Au"),
+        ({"potential": "Ag"}, "is for Ag, not Au"),
         ({"output": Path("no/such/a.dcd")}, "its folder does not exist"),
         ({"output": Path("a.xyz")}, r"ends in \.dcd"),
     ],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,10 +17,12 @@ from typing import Any
 import ase.io
 import numpy as np
 import pytest
+import torch
 import zarr
 from ase import Atoms
 
 from nanochart.chart.chart import Chart, load_chart
+from nanochart.chart.distillation import DistilledEncoder
 from nanochart.dcd import DcdWriter
 from nanochart.errors import NanochartError
 from nanochart.landscape import open_landscape
@@ -186,6 +190,63 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(
     assert run(output, file)["structures"] == len(minima)
     run(tmp_path / f"whole.{suffix}", file)
     assert content(output) == content(tmp_path / f"whole.{suffix}")
+
+
+def with_student(chart: Chart, shift: float) -> Chart:
+    """Return a chart whose distilled encoder is its own compact one, with the first CV shifted."""
+    model: Any = chart.model
+    linear = [layer for layer in model.encoder if isinstance(layer, torch.nn.Linear)]
+    weights = [layer.weight.detach().double().clone() for layer in linear]
+    biases = [layer.bias.detach().double().clone() for layer in linear]
+    weights[0] /= model.spread.double()
+    biases[0] -= weights[0] @ model.centre.double()
+    biases[-1][0] += shift
+    student = DistilledEncoder(
+        tuple(one.float().numpy() for one in weights),
+        tuple(one.float().numpy() for one in biases),
+        {},
+        {},
+    )
+    return replace(chart, distilled=student)
+
+
+@pytest.mark.parametrize("errors", [True, False])
+def test_a_distilled_encoder_is_asked_and_how_far_it_is_off_is_told(
+    errors: bool, chart: Chart, minima: np.ndarray, tmp_path: Path
+) -> None:
+    file = write_dcd(tmp_path / "a.dcd", minima[:60])
+    run(tmp_path / "own.csv", file, errors=errors)
+    expected = rows_of(tmp_path / "own.csv")
+    for shift in (0.0, 1.0):
+        path, output = tmp_path / f"{shift}.safetensors", tmp_path / f"{shift}.csv"
+        with_student(chart, shift).save(path)
+        told: list[str] = []
+        settings = ProjectionSettings(quench=False, errors=errors, encoder="distilled")
+        for n in (60, 60):  # the second has nothing left to do, and tells it again
+            assert project_files(
+                path, [file], output, settings=settings, progress=silent, tell=told.append
+            )["structures"] == n  # fmt: skip
+        found = rows_of(output)
+        cvs = [[float(row["cv1"]) for row in some] for some in (found, expected)]
+        np.testing.assert_allclose(cvs[0], np.add(cvs[1], shift), atol=1e-4)
+        record = json.loads((tmp_path / f"{shift}.csv.json").read_text())["distilled"]
+        assert record["structures"] == 60
+        np.testing.assert_allclose(record["rms"], [shift, 0, 0], atol=1e-4)
+        np.testing.assert_allclose(record["largest"], [shift, 0, 0], atol=1e-4)
+        changed = sum(
+            one["family"] != other["family"] for one, other in zip(found, expected, strict=True)
+        )
+        assert changed == record["other_family"] or errors  # errors may shut out, too
+        assert (changed > 0) == (shift > 0)
+        assert len(told) == 2
+        assert f"the family in {record['other_family']} of the first 60 structures" in told[0]
+    with pytest.raises(NanochartError, match="no distilled encoder"):
+        run(tmp_path / "none.csv", file, encoder="distilled")
+    with pytest.raises(NanochartError, match="give trained or distilled"):
+        run(tmp_path / "none.csv", file, encoder="small")
+    assert not (tmp_path / "none.csv").exists()
+    with pytest.raises(NanochartError, match="another projection"):
+        run(tmp_path / "own.csv", file, errors=not errors)
 
 
 def test_every_table_says_the_same(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from nanochart.cli.stages import seconds_of
 from nanochart.errors import NanochartError
 from nanochart.landscape import open_landscape
 from nanochart.progress import silent
+from nanochart.sampling.lammps import Engine
+from nanochart.sampling.seeds import MOTIFS, Seed, seed_clusters
 from nanochart.workflow.config import parse_run_file
 from nanochart.workflow.run import OutOfTime, open_run
 from nanochart.workflow.stages import STAGES
@@ -56,6 +59,60 @@ FIRST = ("seeds", "sample", "quench", "classify", "unique")
 def test_a_finished_unchanged_stage_is_skipped(tmp_path: Path) -> None:
     assert do(tmp_path / "run", RUN_FILE, *FIRST) == list(FIRST)
     assert do(tmp_path / "run", RUN_FILE, *FIRST) == []
+
+
+LJ13 = """
+[system]
+species = "Ar"
+n_atoms = 13
+[potential]
+kind = "lennard-jones"
+epsilon = 0.0103
+sigma = 3.4
+[sampling]
+temperatures = [0.1, 0.2]
+steps_per_cycle = 2
+timestep = 1
+cycles = 1
+commit_every = 1
+[quench]
+force_tolerance = 1e-5
+[resources]
+workers = 1
+"""
+
+
+def only(*kept: str) -> Callable[..., list[Seed]]:
+    """Return what makes seeds of these motifs, and of no others."""
+
+    def clusters(engine: Engine, *, motifs: tuple[str, ...]) -> list[Seed]:
+        if not set(motifs) <= set(kept):
+            raise NanochartError("could not be quenched")
+        return seed_clusters(engine, motifs=motifs)
+
+    return clusters
+
+
+def test_all_replicas_may_begin_with_one_motif(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nanochart.workflow.sample.seed_clusters", only("Ih", "hcp"))
+    do(tmp_path, LJ13.replace("[sampling]", '[sampling]\nstarts = "hcp"'), "seeds", "sample")
+    landscape = open_landscape(tmp_path)
+    seeds = landscape["seeds"]
+    (seed,) = seeds.read("energy")[seeds.read("motif") == MOTIFS.index("hcp")]
+    assert seed > seeds.read("energy").min() + 0.01  # the icosahedron is the best
+    # Two steps at a tenth of a kelvin lead nowhere.
+    np.testing.assert_allclose(landscape["snapshots"].read("energy"), seed, atol=1e-3)
+
+
+def test_a_motif_that_there_is_no_seed_of_cannot_be_begun_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nanochart.workflow.sample.seed_clusters", only("Ih"))
+    text = LJ13.replace("[sampling]", '[sampling]\nstarts = "Dh"')
+    with pytest.raises(NanochartError, match="no Dh seed of Ar13 could be quenched"):
+        do(tmp_path, text, "seeds", "sample")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from nanochart.cli import app
 from nanochart.dynamics.residence import CoreSettings
 from nanochart.errors import NanochartError
 from nanochart.workflow.course import read_courses
+from nanochart.workflow.projection_table import End, open_table
 from nanochart.workflow.transitions import analysed
 
 runner = CliRunner()
@@ -82,6 +86,56 @@ def test_the_verb_tells_states_and_transitions_of_every_level(table: Path, tmp_p
     assert len(rows(tmp_path / "t" / "averages.csv")) == 1500
     stays = [row for row in rows(tmp_path / "t" / "stays.csv") if row["level"] == "class"]
     assert [row["name"] for row in stays] == ["Ih", "Dh", "Dh"]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "zarr"])
+def test_other_kinds_of_tables_tell_the_same(
+    table: Path, tmp_path: Path, suffix: str, require_oracle: Callable[[str], ModuleType]
+) -> None:
+    if suffix == "parquet":
+        require_oracle("pyarrow")
+    cells = rows(table)
+    types = {"file": None, "class": None, "frame": np.int64, "family": np.int16}
+    columns: dict[str, Any] = {}
+    for name in cells[0]:
+        values, kind = [row[name] for row in cells], types.get(name, np.float64)
+        columns[name] = values if kind is None else np.array([kind(value) for value in values])
+    columns["energy"][5] = np.nan  # as where a quench failed
+    other, end = tmp_path / f"path.{suffix}", End()
+    for part in (slice(0, 1000), slice(1000, None)):  # as of two calls
+        written = open_table(other, end)
+        written.append({name: column[part] for name, column in columns.items()})
+        end = written.flush()
+        written.close()
+    told = []
+    for path, folder in ((table, "csv"), (other, suffix)):
+        asked = ["transitions", str(path), "--chart", "au147", "-o", str(tmp_path / folder)]
+        done = runner.invoke(app, [*asked, "--dwell", "400", "--format", "none", "--json"])
+        assert done.exit_code == 0, done.output
+        told.append(json.loads(done.stdout.splitlines()[-1]) | {"output": ""})
+    assert told[0] == told[1]
+    for name in ("transitions.csv", "stays.csv", "states.csv", "network.csv", "averages.csv"):
+        expected = (tmp_path / "csv" / name).read_bytes()
+        assert (tmp_path / suffix / name).read_bytes() == expected
+    for one, same in zip(read_courses(table), read_courses(other), strict=True):
+        assert one.frames is not None
+        assert same.frames is not None
+        np.testing.assert_array_equal(one.frames, same.frames)
+    assert same.energies is not None
+    assert np.isnan(read_courses(other)[0].energies).sum() == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["no.parquet", "no.zarr", "no.csv"])
+def test_what_is_no_table_is_refused_in_a_line(
+    tmp_path: Path, name: str, require_oracle: Callable[[str], ModuleType]
+) -> None:
+    if name.endswith("parquet"):
+        require_oracle("pyarrow")
+    with pytest.raises(NanochartError, match=f"{name}: cannot be read"):
+        read_courses(tmp_path / name)
+    (tmp_path / name).write_bytes(b"PAR1" + bytes(range(128, 256)))
+    with pytest.raises(NanochartError, match=f"{name}: cannot be read"):
+        read_courses(tmp_path / name)
 
 
 def test_figures_are_those_of_the_paper_and_a_network(table: Path, tmp_path: Path) -> None:

@@ -17,9 +17,13 @@ from nanochart.bias.hills_grid import HillsGrid
 from nanochart.bias.metadynamics import Hills
 from nanochart.bias.variables import Variables
 from nanochart.dynamics.md import Frames, MdSettings, MdState, md
+from nanochart.errors import NanochartError
 from nanochart.sampling.potentials import Potential
 
 Array = NDArray[np.float64]
+
+#: A block hotter than this times the bath, plus five standard errors, was heated by the bias.
+_HOT = 1.5
 
 
 @dataclass(frozen=True)
@@ -76,4 +80,23 @@ def biased_block(run: BiasedRun, walker: Walker, grid: HillsGrid | None) -> Bias
         external=force,
         stride=run.plan.stride,
     )
+    _check_heat(run, frames)
     return BiasedBlock(Walker(state, tuple(force.works)), frames, np.array(force.rows), force.hills)
+
+
+def _check_heat(run: BiasedRun, frames: Frames) -> None:
+    """Refuse a block that the bias heated: impulses too far apart for the stiffness of its springs.
+
+    A harmonic spring κ on q has ω² = κ Σ |∇q|²/m; impulses Δt apart need ω Δt < 2, and |∇q| of a
+    network differs by an order of magnitude from place to place.
+    """
+    bath, measured = run.settings.temperature, float(frames.temperatures.mean())
+    n_velocities = 3 * frames.positions.shape[1] * len(frames.temperatures)
+    if measured > bath * (_HOT + 5 * (2 / n_velocities) ** 0.5):
+        plan = run.plan
+        raise NanochartError(
+            f"after {frames.first * run.settings.interval * 1e-3:g} ns: the bias heats the cluster "
+            f"to {measured:,.0f} K, its bath has {bath:g} K; it pulls too hard, or its springs or "
+            f"walls are too stiff for an impulse every {plan.stride * plan.timestep:g} fs: soften "
+            "them, or take a smaller --every"
+        )

@@ -94,8 +94,10 @@ class BiasPlan:
 def plan_from_json(values: Mapping[str, Any]) -> BiasPlan:
     """Return the plan that ``dataclasses.asdict`` and JSON took apart."""
 
-    def with_tuples(one: Mapping[str, Any]) -> dict[str, Any]:
-        return {k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}
+    def with_tuples(one: Any) -> Any:
+        if isinstance(one, Mapping):
+            return {key: with_tuples(value) for key, value in one.items()}
+        return tuple(map(with_tuples, one)) if isinstance(one, list) else one
 
     metad = values["metadynamics"]
     return BiasPlan(
@@ -148,7 +150,7 @@ class BiasForce:
             if plan.metadynamics is None
             else indices(plan.metadynamics.variables, self.variables.names, "metadynamics")
         )
-        self._asked = 0
+        self._asked = self._n_atoms = 0
         self._constant: float | None = None
         self.works = list(self.works) or [0.0] * len(self._springs.moving)
 
@@ -186,7 +188,10 @@ class BiasForce:
         return total, forces
 
     def _check_extent(self, positions: Array, time: float) -> None:
-        furthest = extent(positions)[1]
+        self._n_atoms = self._n_atoms or len(positions)
+        # LAMMPS drops an atom that leaves its cell in one step.
+        whole = 0 < len(positions) == self._n_atoms
+        furthest = extent(positions)[1] if whole else math.inf
         if not furthest <= self.reach:  # NaN, too
             raise NanochartError(
                 f"an atom escaped at {time:g} ps: {furthest:.1f} Å from the centre, "

@@ -2,8 +2,8 @@
 
 A sample that felt the bias V counts exp[(V − c(t))/kT] times (Tiwary & Parrinello, J. Phys. Chem. B
 119, 736 (2015)), or by the bias at the end, exp[V_end/kT] (Branduardi, Bussi & Parrinello, J. Chem.
-Theory Comput. 8, 2247 (2012)). Windows are joined by MBAR (Shirts & Chodera, J. Chem. Phys. 129,
-124105 (2008)). Errors are those of the mean over blocks of time, weighed by what each contributes.
+Theory Comput. 8, 2247 (2012)). Windows are joined by MBAR. Errors are those of the mean over
+blocks of time, weighed by what each contributes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from nanochart.errors import NanochartError
+from nanochart.sampling.mbar import solve_mbar
 
 Array = NDArray[np.float64]
-
-#: Relative change of MBAR's free energies (kT) at which its iteration ends, and its longest.
-_CONVERGED, _MOST_ITERATIONS = 1e-10, 10_000
 
 
 @dataclass(frozen=True)
@@ -118,6 +116,15 @@ def difference(first: int, second: int, found: Estimate, kt: float) -> tuple[flo
     return free, float(np.hypot(found.error[first], found.error[second]))
 
 
+def crossings(cells: NDArray[np.integer], first: int, second: int) -> int:
+    """Return how often a run went from one cell to another, or back, whatever lay between.
+
+    Half of it, rounded down, is the number of round trips.
+    """
+    ends = cells[(cells == first) | (cells == second)]
+    return int(np.count_nonzero(np.diff(ends)))
+
+
 def cells_of(values: Array, edges: Sequence[Array]) -> NDArray[np.int64]:
     """Return the flat cell of values (n, n_variables) on a grid of edges; −1 outside it."""
     cell = np.zeros(len(values), dtype=np.int64)
@@ -151,21 +158,9 @@ def mbar(reduced: Array, counts: NDArray[np.integer]) -> tuple[Array, Array]:
     Raises
     ------
     NanochartError
-        The runs do not overlap enough for the iteration to end.
+        The runs overlap too little.
     """
     if reduced.shape != (len(counts), int(np.sum(counts))) or not (np.asarray(counts) > 0).all():
         raise NanochartError("mbar: every run needs samples, and every sample its bias in each run")
-    log_counts = np.log(counts)
-    free = np.zeros(len(counts))
-    for _ in range(_MOST_ITERATIONS):
-        mixture = logsumexp((log_counts + free)[:, None] - reduced, axis=0)
-        new = -logsumexp(-reduced - mixture, axis=1)
-        new -= new[0]
-        change = float(np.abs(new - free).max())
-        free = new
-        if change < _CONVERGED * max(1.0, float(np.abs(free).max())):
-            exponents = -logsumexp((log_counts + free)[:, None] - reduced, axis=0)
-            return free, exponents - logsumexp(exponents)
-    raise NanochartError(
-        "mbar: the windows overlap too little to be joined; add windows between them"
-    )
+    free, log_mixture = solve_mbar(reduced, np.asarray(counts, dtype=np.float64))
+    return free, -log_mixture - logsumexp(-log_mixture)

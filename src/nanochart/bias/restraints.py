@@ -2,8 +2,9 @@
 
     V = ½ Σ κ (q − c)²,    upper wall: V = ½ κ (q − a)² where q > a, lower where q < a
 
-A restraint moves at constant speed. The work that moving it costs, Σ V(q, c_new) − V(q, c_old), is
-summed as the centre moves (Jarzynski, Phys. Rev. Lett. 78, 2690 (1997)).
+A restraint moves at constant speed; by way of points, each leg takes the same time. The work that
+moving it costs, Σ V(q, c_new) − V(q, c_old), is summed as the centre moves (Jarzynski, Phys. Rev.
+Lett. 78, 2690 (1997)).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Restraint:
         Where the centre moves to; None: it rests.
     begin, end
         When it moves, ps; it rests before and after.
+    via
+        Points on its way, one number a variable each; every leg takes the same time.
 
     Raises
     ------
@@ -54,9 +57,10 @@ class Restraint:
     to: tuple[float, ...] | None = None
     begin: float = 0.0
     end: float = 0.0
+    via: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        numbers = [self.centre, self.spring, *([] if self.to is None else [self.to])]
+        numbers = [self.centre, self.spring, *self.via, *([] if self.to is None else [self.to])]
         if not self.variables or any(len(one) != len(self.variables) for one in numbers):
             raise NanochartError(f"{self.name}: give one number for each of its variables")
         if not all(math.isfinite(x) for one in numbers for x in one):
@@ -65,13 +69,22 @@ class Restraint:
             raise NanochartError(f"{self.name}: springs must be positive, eV per squared unit")
         if self.to is not None and not 0 <= self.begin < self.end:
             raise NanochartError(f"{self.name}: it must move for some time, begin before end (ps)")
+        if self.via and self.to is None:
+            raise NanochartError(f"{self.name}: it goes by way of points, but nowhere")
 
     def centre_at(self, time: float) -> tuple[float, ...]:
         """Return the centre at a time, ps."""
         if self.to is None:
             return self.centre
         share = min(1.0, max(0.0, (time - self.begin) / (self.end - self.begin)))
-        return tuple(c + share * (to - c) for c, to in zip(self.centre, self.to, strict=True))
+        start, to = self.centre, self.to
+        if self.via:
+            points = (self.centre, *self.via, self.to)
+            legs = len(points) - 1
+            leg = min(int(share * legs), legs - 1)
+            share = share * legs - leg
+            start, to = points[leg], points[leg + 1]
+        return tuple(a + share * (b - a) for a, b in zip(start, to, strict=True))
 
     def energy(self, values: Array, centre: Sequence[float]) -> NDArray[np.float64]:
         """Return the energy, eV, of values (..., n_variables)."""

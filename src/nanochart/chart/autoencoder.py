@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nanochart.chart.convolution import convolve
 from nanochart.chart.network import Network
+from nanochart.chart.tiles import TiledConvolution
 from nanochart.errors import NanochartError
 
 #: Channels and kernel sizes from the input to the innermost layer (Listing 1).
@@ -23,6 +24,9 @@ KERNELS = (20, 20, 20, 10, 8, 5)
 SHRINKAGE = sum(kernel - 1 for kernel in KERNELS)
 #: From so many signals on, convolutions as matrix products are faster.
 FEWEST_SIGNALS = 16
+#: Signals taken through all layers together where nothing is learnt: enough for the matrix
+#: product to be fast, few enough for the caches.
+SIGNALS_AT_ONCE = 96
 
 
 class Autoencoder(Network):
@@ -86,13 +90,18 @@ def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
     """Send x, shape (batch, channel, length), through layers; the result has the same order.
 
     Many signals on a CPU or a CUDA GPU go through `nanochart.chart.convolution`, which does what
-    the layers do in a fraction of the time (benchmarks/training_step.py). Few signals, and other
-    devices, go through the layers themselves.
+    the layers do in a fraction of the time (benchmarks/training_step.py); where nothing is learnt,
+    on a CPU, through `nanochart.chart.tiles`. Few signals, and other devices, go through the layers
+    themselves.
     """
     if x.device.type not in ("cpu", "cuda") or len(x) < FEWEST_SIGNALS:
         for layer in layers:
             x = layer(x)
         return x
+    learns = torch.is_grad_enabled() or any(layer.training for layer in layers)
+    if not learns and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
+        steps = _frozen(layers, x.shape[2])
+        return torch.cat([_through(steps, part) for part in x.split(SIGNALS_AT_ONCE)])
     x = x.permute(2, 1, 0).contiguous()  # (length, channel, batch)
     for layer in layers:
         if isinstance(layer, nn.Conv1d):
@@ -107,3 +116,33 @@ def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
         else:
             x = layer(x)  # to batch normalisation, the first axis and the last are alike
     return x.permute(2, 1, 0)
+
+
+def _frozen(layers: list[nn.Module], length: int) -> list[TiledConvolution]:
+    """Return what convolutions do, each with the ReLU and the batch normalisation behind it."""
+    steps = []
+    for k, layer in enumerate(layers):
+        if not isinstance(layer, nn.Conv1d | nn.ConvTranspose1d):
+            continue
+        weight, padding, line = layer.weight, 0, None
+        if isinstance(layer, nn.ConvTranspose1d):
+            weight = weight.transpose(0, 1).flip(2)
+            padding = weight.shape[2] - 1
+        norm = layers[k + 2] if k + 2 < len(layers) else None
+        if isinstance(norm, nn.BatchNorm1d):
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+            line = factor, norm.bias - norm.running_mean * factor
+        assert layer.bias is not None
+        steps.append(TiledConvolution(weight, layer.bias, length, padding=padding, line=line))
+        length += 2 * padding - weight.shape[2] + 1
+    return steps
+
+
+def _through(steps: list[TiledConvolution], x: Tensor) -> Tensor:
+    """Send signals (batch, channel, length) through convolutions, which have the batch last."""
+    x = x.permute(1, 2, 0).contiguous()
+    for step in steps:
+        x = step(x)
+    return x.permute(2, 0, 1)

@@ -25,6 +25,7 @@ from nanochart.chart.network import Network
 from nanochart.chart.networks import described, from_description
 from nanochart.chart.sealed import read_sealed, write_sealed
 from nanochart.chart.training import Training, TrainingSettings, train_autoencoder
+from nanochart.composition import cluster_name
 from nanochart.descriptor.rdf import (
     BANDWIDTH,
     PAPER_GRID,
@@ -36,7 +37,7 @@ from nanochart.descriptor.rdf import (
 )
 from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.errors import NanochartError
-from nanochart.positions import Structures, as_positions
+from nanochart.positions import Structures, as_clusters
 from nanochart.progress import Progress, silent
 from nanochart.structure.family_words import describe_families
 
@@ -85,7 +86,10 @@ class ChartPoints:
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A trained chart of one cluster (an element and a number of atoms).
+    """A trained chart of one cluster (an element, or an alloy's formula, and a number of atoms).
+
+    Of an alloy it sees the RDF of all distances, whatever the elements: two arrangements of the
+    elements on one shape lie as near as their distances are alike.
 
     Parameters
     ----------
@@ -315,27 +319,46 @@ class Chart:
     def check_cluster(self, n_atoms: int, species: str | None) -> None:
         """Raise a NanochartError unless structures are of the chart's cluster."""
         if n_atoms != self.n_atoms or species not in (None, self.species):
+            told = f"of {n_atoms} atoms" if species is None else cluster_name(species, n_atoms)
             raise NanochartError(
-                f"this chart was trained on {self.species}{self.n_atoms}, the structures are "
-                f"{f'{species}{n_atoms}' if species else f'of {n_atoms} atoms'}; use the chart of "
-                "that cluster, or train one"
+                f"this chart was trained on {cluster_name(self.species, self.n_atoms)}, the "
+                f"structures are {told}; use the chart of that cluster, or train one"
             )
 
     def encode_rdf(self, rdf: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the CVs of unscaled RDFs, shape (n_structures, n_bins of the window), Å⁻¹."""
         return encode(self.model, self.scaling.transform(rdf))
 
-    def evaluate_rdf(self, rdf: NDArray[np.float64], *, errors: bool = True) -> ChartPoints:
+    def distilled_encoder(self) -> DistilledEncoder:
+        """Return the distilled encoder, or raise a NanochartError if there is none."""
+        if self.distilled is None:
+            raise NanochartError(
+                "this chart has no distilled encoder; make one (nanochart distill, or "
+                "nanochart.chart.distillation.distill), or take encoder='trained'"
+            )
+        return self.distilled
+
+    def evaluate_rdf(
+        self,
+        rdf: NDArray[np.float64],
+        *,
+        errors: bool = True,
+        encoder: EncoderName = "trained",
+    ) -> ChartPoints:
         """Return what `evaluate` does, of unscaled RDFs, (n_structures, n_bins of the window).
 
         Without ``errors`` nothing is reconstructed, which is half the time of the paper's network:
-        the errors are NaN, and shut nothing out of the domain.
+        the errors are NaN, and shut nothing out of the domain. With the ``"distilled"`` encoder the
+        network reconstructs from the CVs of that.
         """
         scaled = self.scaling.transform(rdf)
-        if self.mode == THERMAL or not errors:
-            cvs, misfits = encode(self.model, scaled), np.full(len(scaled), np.nan)
+        if encoder == "distilled":
+            cvs = self.distilled_encoder().encode(scaled)
         else:
-            cvs, misfits = reconstruct(self.model, scaled)
+            cvs = encode(self.model, scaled)
+        misfits = np.full(len(scaled), np.nan)
+        if self.mode != THERMAL and errors:
+            _, misfits = reconstruct(self.model, scaled, cvs=cvs)
         inside = self.domain.contains(rdf, scaled, misfits, self.grid)
         families = np.full(len(cvs), -1, dtype=np.int16)
         if self.families is not None:
@@ -384,7 +407,7 @@ class Chart:
         self, structures: Structures, evaluate: Callable[[NDArray[np.float64]], T]
     ) -> list[T]:
         """Return what ``evaluate`` makes of the RDFs of the structures, block by block."""
-        positions, species = as_positions(structures)
+        positions, species = as_clusters(structures)
         self.check_cluster(positions.shape[1], species)
         return [
             evaluate(rdf_of_positions(positions[start : start + BLOCK], self.basis))
@@ -485,7 +508,7 @@ def train(
     structures
         As for `Chart.transform`; unique local minima, some thousands.
     species
-        Chemical symbol; needed for bare arrays.
+        Chemical symbol, or the formula of an alloy; needed for bare arrays.
     grid, bandwidth, window
         Of the RDF; the paper's by default, and for other clusters a window by
         `nanochart.descriptor.rdf.window_for`.
@@ -503,7 +526,7 @@ def train(
     NanochartError
         The structures cannot be trained on.
     """
-    positions, symbol = as_positions(structures, species=species)
+    positions, symbol = as_clusters(structures, species=species)
     if symbol is None:
         raise NanochartError("training: the element of bare positions is unknown; give species=")
     if window is None:

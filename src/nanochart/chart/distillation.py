@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from nanochart.chart.dense import DenseEncoder, check_layers
 from nanochart.chart.devices import using
@@ -127,6 +128,15 @@ class DistilledEncoder:
 
     def __post_init__(self) -> None:
         check_layers(self.weights, self.biases)
+
+    @torch.inference_mode()
+    def encode(self, scaled: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the CVs, (n_structures, n_cvs), of many scaled RDFs, (n_structures, n_bins)."""
+        x = torch.from_numpy(np.ascontiguousarray(scaled, dtype=np.float32))
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = functional.silu(x) if layer else x
+            x = functional.linear(x, torch.from_numpy(weight), torch.from_numpy(bias))
+        return np.asarray(x.numpy(), dtype=np.float32)
 
     def as_tensors(self) -> dict[str, Tensor]:
         """Return the layers by name, for a chart's file."""

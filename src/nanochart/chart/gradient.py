@@ -20,9 +20,10 @@ from torch import nn
 from nanochart.chart.autoencoder import Autoencoder
 from nanochart.chart.dense import DenseEncoder
 from nanochart.chart.frozen import FrozenEncoder
+from nanochart.composition import species_of
 from nanochart.descriptor.rdf_gradient import RdfAndGradient
 from nanochart.errors import NanochartError
-from nanochart.positions import Structures, as_positions
+from nanochart.positions import Structures, as_structures
 
 if TYPE_CHECKING:
     from nanochart.chart.chart import Chart
@@ -266,12 +267,8 @@ class _AnyEncoder:
 def _evaluator(chart: Chart, encoder: str, precision: Precision, threads: int) -> Evaluator:
     """Return the fastest way to one of the chart's encoders."""
     if encoder == "distilled":
-        if chart.distilled is None:
-            raise NanochartError(
-                "this chart has no distilled encoder; make one (nanochart distill, or "
-                "nanochart.chart.distillation.distill), or take encoder='trained'"
-            )
-        return DenseEncoder(chart.distilled.weights, chart.distilled.biases, precision)
+        student = chart.distilled_encoder()
+        return DenseEncoder(student.weights, student.biases, precision)
     if encoder != "trained":
         raise NanochartError(f"encoder {encoder!r}: is unknown; give 'trained' or 'distilled'")
     return evaluator_of(chart.model, precision, threads)
@@ -340,8 +337,8 @@ def over_structures(
     every_cv
         Whether each CV is taken by itself; the weights are then of no account.
     """
-    positions, species = as_positions(structures, may_overlap=True, where="gradient")
-    chart.check_cluster(positions.shape[1], species)
+    positions, symbols = as_structures(structures, may_overlap=True, where="gradient")
+    chart.check_cluster(positions.shape[1], None if symbols is None else species_of(symbols))
     n = len(positions)
     if every_cv:
         results = [gradient.jacobian(one) for one in positions]

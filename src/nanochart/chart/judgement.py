@@ -16,12 +16,12 @@ from torch import Tensor
 
 from nanochart.chart.network import Network
 
-#: Structures evaluated at once: their activations take about 70 MB.
-EVALUATION_BATCH = 256
+#: Structures evaluated at once. The paper's network takes some of them at a time.
+EVALUATION_BATCH = 1024
 
 
 def reconstruct(
-    model: Network, scaled: NDArray[Any]
+    model: Network, scaled: NDArray[Any], *, cvs: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the CVs of scaled RDFs, and how badly each is reconstructed from them.
 
@@ -31,6 +31,8 @@ def reconstruct(
         Put into evaluation mode.
     scaled : ndarray, shape (n_structures, n_bins)
         RDFs scaled per bin.
+    cvs : ndarray, shape (n_structures, n_cvs)
+        What to reconstruct from; by default what the model makes of the RDFs.
 
     Returns
     -------
@@ -39,15 +41,13 @@ def reconstruct(
         Mean squared error over the bins, in scaled units.
     """
     model.eval()
-    cvs = np.empty((len(scaled), model.n_cvs), dtype=np.float32)
+    found = encode(model, scaled) if cvs is None else cvs
     errors = np.empty(len(scaled))
     with torch.no_grad():
         for rows, batch in _batches(scaled):
-            points = model.encode(batch)
-            square = (model.decode(points) - batch).square()
-            cvs[rows] = points.numpy()
+            square = (model.decode(torch.from_numpy(found[rows])) - batch).square()
             errors[rows] = square.mean(dim=1, dtype=torch.float64).numpy()
-    return cvs, errors
+    return found, errors
 
 
 def encode(model: Network, scaled: NDArray[Any]) -> NDArray[np.float32]:

@@ -18,12 +18,21 @@ def bias(
     chart: Annotated[
         str, typer.Argument(help="chart, or run folder, or one that ships: au147-thermal")
     ],
-    start: Annotated[str, typer.Argument(help="motif (ih, dh, fcc, twin, hcp) or structure file")],
+    start: Annotated[
+        str,
+        typer.Argument(
+            help="motif (ih, dh, fcc, twin, hcp) or structure file; several for walkers: dh,twin"
+        ),
+    ],
     temperature: Annotated[float, typer.Option(help="of the bath, K")],
     duration: Annotated[float, typer.Option("--time", help="of the whole trajectory, ns")],
     output: Annotated[Path, typer.Option("--output", "-o", help="DCD to write")] = Path("bias.dcd"),
     steer_to: Annotated[
         str | None, typer.Option(help="pull there until the end: a family, or cv1=3,cv2=-1")
+    ] = None,
+    via: Annotated[
+        list[str] | None,
+        typer.Option(help="pull by way of that place first; may be given again"),
     ] = None,
     restrain: Annotated[
         str | None, typer.Option(help="hold there: a family, or cv1=3,rg=6.5")
@@ -53,7 +62,9 @@ def bias(
     workers: Annotated[int, typer.Option(min=0, help="processes for them; 0: all cores")] = 1,
     encoder: Annotated[str, typer.Option(help="of the chart: trained or distilled")] = "trained",
     frame: Annotated[int, typer.Option(min=0, help="which of a file's frames, from 0")] = 0,
-    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    potential: Annotated[
+        str | None, typer.Option(help="RGL set, or run file or folder; default: the element's")
+    ] = None,
     interval: Annotated[float, typer.Option(help="between frames, ps")] = 1.0,
     timestep: Annotated[float, typer.Option(help="fs")] = 5.0,
     damping: Annotated[float, typer.Option(help="Langevin damping time, ps")] = 1.0,
@@ -94,6 +105,7 @@ def bias(
     what = bias_of_options(
         config,
         steer_to=steer_to,
+        via=via or [],
         restrain=restrain,
         spring=spring,
         metad=metad,
@@ -150,11 +162,18 @@ def free_energy(
     ] = None,
     bins: Annotated[int, typer.Option(min=2, help="of each variable of the surface")] = 40,
     blocks: Annotated[int, typer.Option(min=2, help="of time, of each run, for errors")] = 5,
+    minima: Annotated[
+        Path | None, typer.Option(help="table of nanochart project, of the runs' quenched frames")
+    ] = None,
+    between: Annotated[
+        str | None, typer.Option(help="two states to tell the difference of: 13,25 or Dh,Twin")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tell free energies of families, and surfaces, from biased runs, with errors by blocks.
 
     Walkers of one metadynamics are put together; windows held by `--restrain` are joined by MBAR.
+    With `--minima` the states are classes of quenched frames instead of families of hot ones.
 
     Example: `nanochart free-energy bias.dcd --surface cv1,cv2 -o au147.csv`
     """
@@ -162,6 +181,9 @@ def free_energy(
 
     if by not in ("time", "final"):
         raise NanochartError(f"--by {by}: is unknown; give time or final")
+    ends = None if between is None else tuple(one.strip() for one in between.split(","))
+    if ends is not None and len(ends) != 2:
+        raise NanochartError(f"--between {between}: give two states, such as Dh,Twin")
     found = free_energies(
         runs,
         output,
@@ -170,11 +192,13 @@ def free_energy(
         surface=[] if surface is None else [name.strip() for name in surface.split(",")],
         bins=bins,
         n_blocks=blocks,
+        minima=minima,
+        between=ends,
     )
     if not as_json:
         rows = [
             (i, f"{share:.3f}", f"{free:.3f}", f"{error:.3f}" if error < float("inf") else "?")
-            for i, share, _, free, error in found.families[:SHOWN]
+            for i, share, _, free, error in found.states[:SHOWN]
         ]
-        print_table("free energies", ("family", "share", "F / eV", "error / eV"), rows)
+        print_table("free energies", (found.kind, "share", "F / eV", "error / eV"), rows)
     print_summary(found.summary, as_json)

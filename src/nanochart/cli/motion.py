@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -63,6 +63,9 @@ def project(
         bool, typer.Option("--error/--no-error", help="reconstruct; without, twice as fast")
     ] = True,
     words: Annotated[bool, typer.Option("--words", help="say what each is, in words")] = False,
+    encoder: Annotated[
+        str, typer.Option(help="the chart's own (trained), or the one it was distilled into")
+    ] = "trained",
     in_order: Annotated[
         bool, typer.Option("--in-order", help="leave out frames not later than all before")
     ] = False,
@@ -85,6 +88,7 @@ def project(
 
     Example: `nanochart project au147 md.dcd -o path.csv`
     """
+    from nanochart.chart.gradient import EncoderName
     from nanochart.trajectories.selection import CLUSTERS, EVERY_ATOM, LARGEST
     from nanochart.workflow.project import project_files
     from nanochart.workflow.projection_reading import ProjectionSettings
@@ -108,6 +112,7 @@ def project(
         words=words,
         in_order=in_order,
         skip_bad=skip_bad,
+        encoder=cast(EncoderName, encoder),
     )
     path = chart / "chart.safetensors" if chart.is_dir() else chart
     try:
@@ -141,7 +146,9 @@ def md(
     temperature: Annotated[float, typer.Option(help="of the bath and the first velocities, K")],
     duration: Annotated[float, typer.Option("--time", help="of the whole trajectory, ns")],
     output: Annotated[Path, typer.Option("--output", "-o", help="DCD to write")] = Path("md.dcd"),
-    species: Annotated[str | None, typer.Option(help="element of a motif, or of a file")] = None,
+    species: Annotated[
+        str | None, typer.Option(help="element of a motif, or of a file; or a formula, Ag32Cu6")
+    ] = None,
     n_atoms: Annotated[int | None, typer.Option(help="size of a motif, or of a file")] = None,
     frame: Annotated[
         int | None, typer.Option(min=0, help="of a file, or snapshot of a run, from 0; default: 0")
@@ -149,7 +156,13 @@ def md(
     family: Annotated[
         int | None, typer.Option(min=0, help="of a run: begin at its representative")
     ] = None,
-    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    potential: Annotated[
+        str | None,
+        typer.Option(
+            help="RGL set, run file or folder, or the ASE calculator of a run folder; default: the "
+            "species'"
+        ),
+    ] = None,
     interval: Annotated[float, typer.Option(help="between frames, ps")] = 1.0,
     timestep: Annotated[float, typer.Option(help="fs")] = 5.0,
     damping: Annotated[
@@ -178,6 +191,10 @@ def md(
 
     It begins at a motif, at any frame of a structure file (`--frame`), or at a run folder: there
     `--frame` counts the snapshots, and `--family` takes the structure nearest to a family's centre.
+
+    The atoms of an alloy are sorted by element, as its formula has them, and so they are in the DCD
+    file, which knows no elements. A run folder whose potential is an ASE calculator is code from
+    whoever made it: `--potential module:name` must name it.
 
     Langevin dynamics of all momenta; frames are centred, not turned. How often structures change
     depends on the friction: state `--damping` with any such time. Energies and temperatures go to

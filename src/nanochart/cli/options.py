@@ -17,7 +17,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Chart the structures of nanoclusters: sample, quench, label, learn, map.\n\n"
-    "Begin with `nanochart doctor`, then `nanochart run examples/au90-quick.toml`.",
+    "Begin with `nanochart doctor`, then `nanochart run examples/au90-quick.toml`.\n\n"
+    "With frames of your own: `nanochart project au147 md.dcd -o path.csv` puts them on a chart "
+    "that ships; `nanochart quench hot.xyz -o minima.extxyz`, then `nanochart train minima.extxyz "
+    "-o mine.safetensors`, makes a chart of them.\n\n"
+    "`nanochart VERB --help` has an example of every verb.",
 )
 RunFileArgument = Annotated[
     Path, typer.Argument(help="run file (TOML); see examples/ and docs/run-file.md")

@@ -225,6 +225,8 @@ def doctor(as_json: Json = False) -> None:
     """Check this machine: libraries, LAMMPS against the reference energy, speed, room.
 
     Exits with status 1 if anything needed does not work.
+
+    Example: `nanochart doctor`
     """
     from nanochart.workflow.doctor import examine
 

@@ -52,6 +52,10 @@ def _summary(result: dict[str, Any]) -> list[tuple[str, str]]:
     if trips is not None:
         told = f"{trips}, by {exchange['replicas_with_round_trips']} replicas"
         rows.append(("round trips", told if time is None else f"{told}; one in {time:.3g} ns"))
+    if "species_swaps" in result:
+        share = result["species_swaps"]["acceptance"]
+        told = f"{100 * share[0]:.2g} % at the coldest, {100 * share[-1]:.2g} % at the hottest"
+        rows.append(("species swaps accepted", told))
     differences = [
         max(one["halves_differ"]) for one in result["populations"].get("class", {}).values()
     ]

@@ -84,8 +84,10 @@ def quench(
 
 @app.command(rich_help_panel=PANEL)
 def seeds(
-    species: Annotated[str, typer.Argument(help="chemical symbol")],
-    n_atoms: Annotated[int, typer.Argument(min=4, help="atoms of the cluster")],
+    species: Annotated[str, typer.Argument(help="chemical symbol, or an alloy's formula: Ag32Cu6")],
+    n_atoms: Annotated[
+        int | None, typer.Argument(min=4, help="atoms of the cluster; a formula says it")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="folder; by default Au147-seeds")
     ] = None,
@@ -95,7 +97,7 @@ def seeds(
     walks: Annotated[int, typer.Option(min=1, help="walks from every motif")] = 1,
     temperature: Annotated[float, typer.Option(help="of the Metropolis rule, K")] = 1500.0,
     seed: Annotated[int, typer.Option(min=0, help="of everything random")] = 0,
-    potential: Annotated[str | None, typer.Option(help="RGL set; default: the element's")] = None,
+    potential: Annotated[str | None, typer.Option(help="RGL set; default: the species'")] = None,
     workers: Annotated[int, typer.Option(min=0, help="processes; 0: all cores")] = 0,
     scheduler: Scheduler = None,
     as_json: Json = False,
@@ -105,16 +107,18 @@ def seeds(
     Killed or stopped, the same command goes on from the last round, to the same bits whatever the
     number of workers.
 
-    Example: `nanochart seeds Au 147 --steps 2000`
+    Examples: `nanochart seeds Au 147 --steps 2000`, `nanochart seeds Ag32Cu6`
     """
+    from nanochart.composition import cluster_name, named_cluster
     from nanochart.sampling.basin_hopping import HoppingSettings
     from nanochart.workflow.minima import find_minima
 
+    species, n_atoms = named_cluster(species, n_atoms)
     with progress_of("seeds") as progress:
         result = find_minima(
             species,
             n_atoms,
-            output or Path(f"{species}{n_atoms}-seeds"),
+            output or Path(f"{cluster_name(species, n_atoms)}-seeds"),
             potential=potential,
             n_steps=steps,
             n_walks=walks,

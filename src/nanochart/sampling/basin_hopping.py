@@ -1,8 +1,9 @@
 """Basin hopping: low minima of a cluster, by moves, quenches and the Metropolis rule.
 
 A walk goes from minimum to minimum: all atoms shaken, the worst bound atoms moved to other places
-on the surface, or one half of the cluster turned against the other. A stretch of a walk is a pure
-function of the walk and of a seed derived from (seed, walk, step), so any worker may do it.
+on the surface, one half of the cluster turned against the other, or unlike atoms of an alloy
+exchanged. A stretch of a walk is a pure function of the walk and of a seed derived from (seed,
+walk, step), so any worker may do it.
 Wales & Doye, J. Phys. Chem. A 101, 5111 (1997); moves: Rossi & Ferrando, J. Phys.: Condens. Matter
 21, 084208 (2009).
 """
@@ -16,15 +17,21 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from nanochart.composition import symbols_of
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import local_minimum
+from nanochart.sampling.species_swaps import unlike_pair
 
 Array = NDArray[np.float64]
 
 #: Shares of shakes, surface moves and twists.
 _MOVES = (0.4, 0.4, 0.2)
+#: The same and species swaps, in an alloy: for every shape the elements have to find their places.
+_ALLOY_MOVES = (0.2, 0.2, 0.1, 0.5)
+#: Pairs that one species swap exchanges, at most.
+_MOST_SWAPPED = 3
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,13 @@ def hop(task: tuple[Walk, int, Potential, HoppingSettings]) -> Stretch:
         The walk, the number of hops, the potential and the settings: one value, as tasks are.
     """
     walk, n_steps, potential, settings = task
+    symbols = symbols_of(potential.species, len(walk.positions))
+    kinds = np.unique(symbols, return_inverse=True)[1]
     found: list[tuple[Array, float]] = []
     for step in range(walk.steps, walk.steps + n_steps):
         key = np.random.SeedSequence([settings.seed, walk.number, step])
         rng = np.random.default_rng(key)
-        moved = _moved(walk.positions, potential.r0, settings.shake, rng)
+        moved = _moved(walk.positions, kinds, potential.r0, settings.shake, rng)
         new = local_minimum(moved, potential)
         walk = replace(walk, steps=step + 1)
         if not new.converged or not _is_whole(new.positions, potential.r0):
@@ -91,9 +100,16 @@ def hop(task: tuple[Walk, int, Potential, HoppingSettings]) -> Stretch:
     )
 
 
-def _moved(positions: Array, r0: float, shake: float, rng: np.random.Generator) -> Array:
+def _moved(
+    positions: Array,
+    kinds: NDArray[np.integer],
+    r0: float,
+    shake: float,
+    rng: np.random.Generator,
+) -> Array:
     """Return positions after one random move."""
-    kind = rng.choice(3, p=_MOVES)
+    shares = _ALLOY_MOVES if kinds.any() else _MOVES
+    kind = rng.choice(len(shares), p=shares)
     if kind == 0:
         directions = rng.normal(size=positions.shape)
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -101,7 +117,13 @@ def _moved(positions: Array, r0: float, shake: float, rng: np.random.Generator) 
         return positions + lengths * directions
     if kind == 1:
         return _with_surface_atoms_moved(positions, r0, rng)
-    return _twisted(positions, rng)
+    if kind == 2:
+        return _twisted(positions, rng)
+    moved = positions.copy()
+    for _ in range(int(rng.integers(1, _MOST_SWAPPED + 1))):
+        pair = unlike_pair(kinds, rng)
+        moved[list(pair)] = moved[list(pair[::-1])]
+    return moved
 
 
 def _with_surface_atoms_moved(positions: Array, r0: float, rng: np.random.Generator) -> Array:

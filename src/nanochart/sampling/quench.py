@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
-from nanochart.positions import Structures, as_positions
+from nanochart.positions import Structures, as_clusters
 from nanochart.progress import Progress, silent
 from nanochart.sampling.descent import descend
 from nanochart.sampling.lammps import Quench, engine_for, half_box
-from nanochart.sampling.potentials import Potential
+from nanochart.sampling.potentials import Potential, built_in
 from nanochart.sampling.rgl import Rgl, rgl
+from nanochart.sampling.rgl_alloys import ALLOY_SETS
 
 Array = NDArray[np.float64]
 Minimiser = Literal["auto", "lammps"]
@@ -78,8 +79,9 @@ class QuenchSettings:
 class Minima:
     """Quenched structures.
 
-    ``positions`` (n_structures, n_atoms, 3) Å, centred; ``energies`` (n_structures,) eV;
-    ``max_forces`` (n_structures,) eV/Å; ``converged`` (n_structures,) bool. Where ``converged``
+    ``positions`` (n_structures, n_atoms, 3) Å, centred, an alloy's atoms in the order of its
+    formula (`nanochart.composition`); ``energies`` (n_structures,) eV; ``max_forces``
+    (n_structures,) eV/Å; ``converged`` (n_structures,) bool. Where ``converged``
     is False the structure is as far as the minimiser came; an energy is NaN and the positions
     those given where it broke apart.
     """
@@ -106,9 +108,9 @@ def quench(
     structures
         Positions (n_structures, n_atoms, 3) in Å, ``ase.Atoms`` or a list of them.
     potential
-        A potential, or the name of an RGL set; by default the element's own.
+        A potential, or the name of an RGL set; by default the species' own.
     species
-        Chemical symbol, for bare arrays without ``potential``.
+        Chemical symbol, or the formula of an alloy, for bare arrays without ``potential``.
     settings
         Tolerance and step limit.
     executor
@@ -121,13 +123,16 @@ def quench(
     NanochartError
         Bad structures, an unknown potential, or a potential of another element.
     """
-    named = rgl(potential) if isinstance(potential, str) else potential
-    positions, element = as_positions(
-        structures, species=species or (named.species if named else None)
-    )
-    if named is None and element is None:
+    named = None if isinstance(potential, str) else potential
+    if species is None and named is not None:
+        species = named.species
+    if isinstance(potential, str) and potential not in ALLOY_SETS:
+        species = species or rgl(potential).species
+    positions, found = as_clusters(structures, species=species)
+    if found is None:
         raise NanochartError("quench: the element of bare positions is unknown; give species=")
-    named = named or rgl(str(element))
+    if named is None:
+        named = built_in(found, potential if isinstance(potential, str) else "")
     batches = (positions[i : i + _BATCH] for i in range(0, len(positions), _BATCH))
     done: list[Minima] = []
     finished = 0
@@ -196,7 +201,7 @@ def _kicked(positions: Array, size: float) -> Array:
     So a minimum depends neither on what was quenched before nor on who quenched it.
     """
     seed = hashlib.blake2b(np.ascontiguousarray(positions).tobytes(), digest_size=16).digest()
-    rng = np.random.default_rng(int.from_bytes(seed))
+    rng = np.random.default_rng(int.from_bytes(seed, "little"))
     return positions + rng.uniform(-size, size, positions.shape)
 
 

@@ -1,10 +1,8 @@
-"""MBAR: what the snapshots of every temperature say of any temperature between.
+"""What the snapshots of every temperature of a ladder say of any temperature between: MBAR.
 
-Every snapshot of the ladder is weighted for a temperature T by
-exp(−βU) / Σ_k N_k exp(f_k − β_k U), where the free energies f_k make the weights of each sampled
-temperature add up to one: Shirts & Chodera, J. Chem. Phys. 129, 124105 (2008). Only the potential
-energy U enters, so equal energies are one: they are gathered in bins much narrower than k_B T,
-and resampling for errors is but other counts in the bins.
+Only the potential energy U tells the ensembles of a ladder apart, so snapshots of equal energy are
+one: they are gathered in bins much narrower than k_B T, and resampling for errors is but other
+counts in the bins.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
+from nanochart.sampling.mbar import solve_mbar
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -23,9 +22,6 @@ Integers = NDArray[np.int64]
 BOLTZMANN = 8.617333262e-5
 #: Width of a bin in k_B T of the coldest replica: weights then err by (1/10)²/24 = 4e-4.
 _BIN_IN_KT = 1 / 10
-#: Newton steps, and steps of the plain iteration that each may need first.
-_MOST_STEPS = 200
-_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,23 +153,10 @@ def reweighting(
     used = per_bin > 0
     energies, per_bin = bins.energies[used], per_bin[used]
     shifted = energies - energies.min()
-    exponents = -bins.beta[:, None] * shifted  # (n_temperatures, n_bins)
-    free = _first_guess(counts[:, used], shifted, bins.beta) if start is None else start.copy()
-    for step in range(_MOST_STEPS):
-        log_mixture = _log_sum(free[:, None] + exponents + np.log(per_temperature)[:, None])
-        shares = np.exp(free[:, None] + exponents - log_mixture)  # W_k of each bin
-        sums = shares @ per_bin  # 1 when solved
-        if np.abs(sums - 1.0).max() < _TOLERANCE:
-            break
-        # The gradient is N_k (sums − 1) and this its derivative in f: a convex problem.
-        hessian = -(shares * per_bin) @ shares.T * np.outer(per_temperature, per_temperature)
-        hessian[np.diag_indices_from(hessian)] += per_temperature * sums
-        gradient = per_temperature * (sums - 1.0)
-        move = np.zeros_like(free)
-        move[1:] = np.linalg.lstsq(hessian[1:, 1:], gradient[1:], rcond=None)[0]
-        if (start is None and step < 10) or np.abs(move).max() > 1.0:
-            move = np.log(sums) - np.log(sums[0])  # the plain iteration, safe far from the solution
-        free = free - move
+    guess = _first_guess(counts[:, used], shifted, bins.beta) if start is None else start
+    free, log_mixture = solve_mbar(
+        bins.beta[:, None] * shifted, per_temperature, per_bin, start=guess
+    )
     log_density = np.full(len(bins.energies), -np.inf)
     log_density[used] = np.log(per_bin) - log_mixture
     return Reweighting(bins.energies, log_density, free)
@@ -195,10 +178,3 @@ def _first_guess(counts: Floats, energies: Floats, beta: Floats) -> Floats:
     means = counts @ energies / counts.sum(axis=1)
     steps = 0.5 * (means[1:] + means[:-1]) * np.diff(beta)
     return np.concatenate([[0.0], np.cumsum(steps)])
-
-
-def _log_sum(terms: Floats) -> Floats:
-    """Return ln Σ_k exp(terms) over the first axis."""
-    highest = terms.max(axis=0)
-    total: Floats = highest + np.log(np.exp(terms - highest).sum(axis=0))
-    return total

@@ -120,6 +120,7 @@ _SETS = (
     Rgl("Ni", "Ni", 11.34, 2.27, 0.0958, 1.5624, 2.49, "LoDiS, Ni_Ni.pot"),
     Rgl("Au-LoDiS", "Au", 10.139, 4.033, 0.2096, 1.8153, 2.885, "LoDiS, Au_Au.pot"),
     Rgl("Au-Cleri-Rosato", "Au", 10.229, 4.036, 0.2061, 1.790, 2.884, "PRB 48, 22 (1993)"),
+    Rgl("Cu-Cleri-Rosato", "Cu", 10.960, 2.278, 0.0855, 1.224, 2.556, "PRB 48, 22 (1993)"),
 )
 #: Parameter sets by name; the set named after an element is its default.
 PARAMETER_SETS: dict[str, Rgl] = {one.name: one for one in _SETS}
@@ -177,8 +178,23 @@ def energy_and_forces(positions: Array, potential: Rgl) -> tuple[float, Array]:
     separation = positions[:, None, :] - positions[None, :, :]  # (n_atoms, n_atoms, 3)
     r = np.linalg.norm(separation, axis=2)
     np.fill_diagonal(r, 2.0 * potential.cutoff)
-    repulsion, repulsion_slope = potential.repulsion_at(r)
-    hopping, hopping_slope = potential.hopping_at(r)
+    return summed_terms(separation, r, (*potential.repulsion_at(r), *potential.hopping_at(r)))
+
+
+def summed_terms(
+    separation: Array, r: Array, terms: tuple[Array, Array, Array, Array]
+) -> tuple[float, Array]:
+    """Return energy (eV) and forces (n_atoms, 3) eV/Å of what every pair of atoms has.
+
+    Parameters
+    ----------
+    separation : ndarray, shape (n_atoms, n_atoms, 3), Å
+    r : ndarray, shape (n_atoms, n_atoms), Å
+        Its length; beyond every cut-off on the diagonal.
+    terms
+        Repulsion, its slope, hopping, its slope, each of shape (n_atoms, n_atoms).
+    """
+    repulsion, repulsion_slope, hopping, hopping_slope = terms
     bond = np.sqrt((hopping**2).sum(axis=1))  # (n_atoms,) eV
     energy = float(repulsion.sum() - bond.sum())
     # d√ρ_i/dr = h h'/√ρ_i; an atom without neighbours has no bond and no force.
@@ -201,12 +217,7 @@ def setfl_table(potential: Rgl, *, mass: float, atomic_number: int) -> str:
     atomic_number
         Written into the header, as the format wants.
     """
-    density = np.arange(_N_DENSITIES, dtype=np.float64) * (
-        _MAX_DENSITY * potential.hopping**2 / _N_DENSITIES
-    )
-    # A few points beyond the cut-off, so that LAMMPS' interpolation sees the zeros there.
-    step = potential.cutoff / (_N_DISTANCES - 10)
-    r: Array = np.arange(_N_DISTANCES, dtype=np.float64) * step
+    density, r = table_points(potential.hopping, potential.cutoff)
     hopping = potential.hopping_at(r)[0]
     pair_times_r = 2.0 * potential.repulsion_at(r)[0] * r
     lines = [
@@ -215,9 +226,16 @@ def setfl_table(potential: Rgl, *, mass: float, atomic_number: int) -> str:
         f"r0 {potential.r0}",
         "tabulated by nanochart",
         f"1 {potential.species}",
-        f"{_N_DENSITIES} {density[1]:.17g} {_N_DISTANCES} {step:.17g} {potential.cutoff:.17g}",
+        f"{len(density)} {density[1]:.17g} {len(r)} {r[1]:.17g} {potential.cutoff:.17g}",
         f"{atomic_number} {mass:.17g} {potential.r0 * np.sqrt(2.0):.17g} fcc",
     ]
     for column in (-np.sqrt(density), hopping**2, pair_times_r):
         lines.extend(f"{value:.17g}" for value in column)
     return "\n".join(lines) + "\n"
+
+
+def table_points(hopping: float, cutoff: float) -> tuple[Array, Array]:
+    """Return the densities (eV²) and distances (Å) of a table, given the largest ξ and cut-off."""
+    density = np.arange(_N_DENSITIES, dtype=np.float64) * (_MAX_DENSITY * hopping**2 / _N_DENSITIES)
+    # A few points beyond the cut-off, so that LAMMPS' interpolation sees the zeros there.
+    return density, np.arange(_N_DISTANCES, dtype=np.float64) * (cutoff / (_N_DISTANCES - 10))

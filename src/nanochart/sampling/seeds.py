@@ -4,8 +4,9 @@ A motif is a set of sites: stacked close-packed layers (fcc, twin, hcp), five te
 axis (Dh), Mackay shells (Ih). The sites nearest to a centre, those inside a Wulff polyhedron or
 those of a complete Marks decahedron are filled up or cut down to N atoms; then the atom with the
 fewest neighbours moves to the vacant site with the most, until none gains. Several starts are
-tried, and the potential judges after a quench. Motifs: Baletto & Ferrando, Rev. Mod. Phys. 77,
-371 (2005).
+tried, and the potential judges after a quench. In an alloy every motif comes once for each
+placement of the elements (`nanochart.sampling.placements`). Motifs: Baletto & Ferrando, Rev. Mod.
+Phys. 77, 371 (2005).
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ import numpy as np
 from ase.cluster import Decahedron, Icosahedron
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
 
+from nanochart.composition import in_words, is_alloy
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import Engine
+from nanochart.sampling.lammps import Engine, Quench
+from nanochart.sampling.placements import PLACEMENTS, placed
 from nanochart.sampling.quench import local_minimum
 
 Array = NDArray[np.float64]
@@ -32,19 +36,30 @@ _CUBIC_AXES = np.array([[1, -1, 0], [1, 1, -2], [1, 1, 1]]) / np.sqrt([[2], [6],
 #: Neighbours on an ideal lattice are nearer than this many nearest-neighbour distances; the
 #: icosahedron's tangential bonds are 5 % longer than its radial ones.
 _NEIGHBOUR_REACH = 1.2
+#: Shapes of a motif, the best in one placement, that are tried in the next.
+_WORTH_TRYING = 8
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A quenched starting cluster: ``motif``, ``positions`` (n_atoms, 3) Å, ``energy`` eV."""
+    """A quenched starting cluster: ``motif``, ``positions`` (n_atoms, 3) Å, ``energy`` eV.
+
+    ``placement``: where the elements of an alloy were put; empty where there is one element.
+    """
 
     motif: str
     positions: Array
     energy: float
+    placement: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is, in a word or two."""
+        return f"{self.motif} {self.placement}".rstrip()
 
 
-def seed_clusters(engine: Engine, *, motifs: tuple[str, ...] = MOTIFS) -> list[Seed]:
-    """Return the best quenched cluster of each motif, lowest energy first.
+def seed_clusters(engine: Engine, *, motifs: tuple[str, ...] = MOTIFS, seed: int = 0) -> list[Seed]:
+    """Return the best quenched cluster of each motif and placement, lowest energy first.
 
     Parameters
     ----------
@@ -52,28 +67,51 @@ def seed_clusters(engine: Engine, *, motifs: tuple[str, ...] = MOTIFS) -> list[S
         LAMMPS engine of the size and potential wanted.
     motifs
         Which of :data:`MOTIFS`.
+    seed
+        Of the random placements of an alloy.
 
     Raises
     ------
     NanochartError
         An unknown motif, or no motif could be quenched.
     """
+    placements = PLACEMENTS if is_alloy(engine.potential.species) else ("",)
     seeds = []
     for motif in motifs:
-        candidates = [
-            local_minimum(engine.potential.r0 * shape, engine.potential)
-            for shape in carved_clusters(motif, engine.n_atoms)
-        ]
-        converged = [one for one in candidates if one.converged]
-        if converged:
-            best = min(converged, key=lambda quench: quench.energy)
-            seeds.append(Seed(motif, best.positions, best.energy))
+        carved = carved_clusters(motif, engine.n_atoms)
+        shapes = [engine.potential.r0 * one for one in carved]
+        if len(placements) > 1:
+            shapes = _distinct(shapes)
+        for placement in placements:
+            found = [_quenched(engine, one, placement, seed) for one in shapes]
+            order = np.argsort([q.energy if q.converged else np.inf for q in found], kind="stable")
+            best = found[order[0]]
+            if best.converged:
+                seeds.append(Seed(motif, best.positions, best.energy, placement))
+            # The first placement tells which shapes are worth a second.
+            shapes = [shapes[i] for i in order[:_WORTH_TRYING]]
     if not seeds:
         raise NanochartError(
-            f"no seed cluster of {engine.n_atoms} {engine.potential.species} atoms could be "
+            f"no seed cluster of {in_words(engine.potential.species, engine.n_atoms)} could be "
             "quenched; check the potential and the number of atoms"
         )
-    return sorted(seeds, key=lambda seed: seed.energy)
+    return sorted(seeds, key=lambda one: one.energy)
+
+
+def _distinct(shapes: list[Array]) -> list[Array]:
+    """Return the shapes without those that have the distances of one before: most, if small."""
+    found: dict[bytes, Array] = {}
+    for one in shapes:
+        found.setdefault(np.sort(pdist(one)).round(2).tobytes(), one)
+    return list(found.values())
+
+
+def _quenched(engine: Engine, shape: Array, placement: str, seed: int) -> Quench:
+    """Return the minimum of a shape with the elements placed."""
+    if placement:
+        rng = np.random.default_rng(seed)
+        shape = placed(shape, engine.symbols, placement, rng)
+    return local_minimum(shape, engine.potential)
 
 
 def carved_clusters(motif: str, n_atoms: int) -> list[Array]:

@@ -2,7 +2,8 @@
 
 A cycle is a swap attempt and a segment of Langevin dynamics: neighbouring temperatures exchange
 configurations with probability min(1, exp[(β_i − β_j)(U_i − U_j)]), alternately over even and odd
-pairs, velocities scaled by √(T_new/T_old); halfway through the segment a snapshot is taken.
+pairs, velocities scaled by √(T_new/T_old); halfway through the segment a snapshot is taken. In an
+alloy a segment begins with species swaps (`nanochart.sampling.species_swaps`).
 A replica is a value, and a segment is a pure function of it and of a seed derived from (run seed,
 replica, cycle), so any worker may do any segment and a resumed run gives the same bits.
 Sugita & Okamoto, Chem. Phys. Lett. 314, 141 (1999); Settem et al., Nanoscale 14, 939 (2022).
@@ -18,10 +19,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.composition import in_words
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
 from nanochart.sampling.lammps import BOLTZMANN, Engine, engine_for
 from nanochart.sampling.potentials import Potential
+from nanochart.sampling.species_swaps import energy_function, species_swapped
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -30,7 +33,7 @@ Integers = NDArray[np.int64]
 _TRIAL_STEPS = 500
 
 # What a random number is for, so that no two uses share a stream.
-_VELOCITIES, _MOTION, _SWAPS = range(3)
+_VELOCITIES, _MOTION, _SWAPS, _SPECIES = range(4)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class PtmdSettings:
         Langevin damping time, ps.
     seed
         Of the run; everything random derives from it.
+    species_swaps
+        Attempts of every replica in every cycle to exchange two unlike atoms.
     """
 
     temperatures: tuple[float, ...]
@@ -56,6 +61,7 @@ class PtmdSettings:
     timestep: float = 5.0
     damping: float = 1.0
     seed: int = 0
+    species_swaps: int = 0
 
     def __post_init__(self) -> None:
         ladder = np.asarray(self.temperatures, dtype=float)
@@ -80,7 +86,8 @@ class Replicas:
     ``positions`` (n_replicas, n_atoms, 3) Å; ``velocities`` the same, Å/ps; ``energies``
     (n_replicas,) eV, potential; ``walkers`` (n_replicas,) which start each configuration stems
     from; ``swap_attempts`` and ``swap_accepts`` (n_replicas − 1,) per pair of neighbours;
-    ``cycle`` how many cycles are done.
+    ``species_attempts`` and ``species_accepts`` (n_replicas,) per temperature; ``cycle`` how many
+    cycles are done.
     """
 
     positions: Array
@@ -89,6 +96,8 @@ class Replicas:
     walkers: Integers
     swap_attempts: Integers
     swap_accepts: Integers
+    species_attempts: Integers
+    species_accepts: Integers
     cycle: int
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -98,7 +107,9 @@ class Replicas:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Replicas:
         """Return the state kept by :meth:`arrays`."""
-        values = {name: arrays[name] for name in cls.__dataclass_fields__ if name != "cycle"}
+        none = np.zeros(len(arrays["energies"]), dtype=np.int64)  # runs before there were alloys
+        known = {"species_attempts": none, "species_accepts": none, **arrays}
+        values = {name: known[name] for name in cls.__dataclass_fields__ if name != "cycle"}
         return cls(**values, cycle=int(arrays["cycle"]))  # type: ignore[arg-type]
 
 
@@ -127,6 +138,8 @@ class _Segment:
     positions: Array
     velocities: Array
     seeds: tuple[int, int]
+    species_swaps: int
+    species_key: tuple[int, ...]
 
 
 def initial_replicas(
@@ -160,6 +173,8 @@ def initial_replicas(
         walkers=np.arange(n_replicas),
         swap_attempts=np.zeros(n_replicas - 1, dtype=np.int64),
         swap_accepts=np.zeros(n_replicas - 1, dtype=np.int64),
+        species_attempts=np.zeros(n_replicas, dtype=np.int64),
+        species_accepts=np.zeros(n_replicas, dtype=np.int64),
         cycle=0,
     )
 
@@ -206,13 +221,17 @@ def ptmd(
             ends = list(map_ordered(executor, _advance, segments, in_flight=len(segments)))
         except NanochartError as error:
             raise NanochartError(f"cycle {replicas.cycle}: {error}") from None
-        halfway, moved, velocities, half_energies, energies = map(np.stack, zip(*ends, strict=True))
+        halfway, moved, velocities, half_energies, energies, accepts = map(
+            np.stack, zip(*ends, strict=True)
+        )
         snapshots = Snapshots(halfway, half_energies, replicas.walkers)
         replicas = replace(
             replicas,
             positions=moved,
             velocities=velocities,
             energies=energies,
+            species_attempts=replicas.species_attempts + settings.species_swaps,
+            species_accepts=replicas.species_accepts + accepts,
             cycle=replicas.cycle + 1,
         )
         yield replicas, snapshots
@@ -258,13 +277,30 @@ def _segment(
         positions=replicas.positions[index],
         velocities=replicas.velocities[index],
         seeds=(int(first), int(second)),
+        species_swaps=settings.species_swaps,
+        species_key=(settings.seed, _SPECIES, replicas.cycle, index),
     )
 
 
-def _advance(task: _Segment) -> tuple[Array, Array, Array, float, float]:
-    """Run one segment: positions halfway, positions and velocities at the end, both energies."""
+def _advance(task: _Segment) -> tuple[Array, Array, Array, float, float, int]:
+    """Run one segment: positions halfway, positions and velocities at the end, both energies.
+
+    And how many species swaps were accepted.
+    """
     engine = engine_for(task.potential, len(task.positions), task.timestep)
-    positions, velocities = task.positions, task.velocities
+    velocities, accepts = task.velocities, 0
+    if task.species_swaps:
+        swapped_ones = species_swapped(
+            task.positions,
+            engine.symbols,
+            energy_function(task.potential, engine),
+            temperature=task.temperature,
+            n_attempts=task.species_swaps,
+            rng=_rng(*task.species_key),
+        )
+        accepts = swapped_ones.accepts
+        task = replace(task, positions=swapped_ones.positions)
+    positions = task.positions
     halves = []
     for seed in task.seeds:
         try:
@@ -281,12 +317,12 @@ def _advance(task: _Segment) -> tuple[Array, Array, Array, float, float]:
         kelvin = engine.kinetic_temperature(velocities)
         if not kelvin < _hottest(task):
             raise NanochartError(
-                f"MD of {len(positions)} {task.potential.species} atoms in a bath of "
+                f"MD of {in_words(task.potential.species, len(positions))} in a bath of "
                 f"{task.temperature:g} K is at {kelvin:.3g} K: {_cause(engine, task)}"
             )
         halves.append((positions, energy))
     (halfway, half_energy), (end, energy) = halves
-    return halfway, end, velocities, half_energy, energy
+    return halfway, end, velocities, half_energy, energy, accepts
 
 
 def _hottest(task: _Segment) -> float:

@@ -95,7 +95,7 @@ class ReportContent:
     """
 
     title: str
-    species: str  #: chemical symbol, such as "Au"
+    species: str  #: chemical symbol, such as "Au", or formula of an alloy, "Ag32Cu6"
     n_atoms: int
     command: str  #: the command line that makes this page again
     run_file: str  #: the text of the run file
@@ -120,6 +120,8 @@ class ReportContent:
     n_failed: int = 0  #: quenches that failed
     swaps_attempted: Integers | None = None  #: (n_temperatures - 1,) neighbour i with i + 1
     swaps_accepted: Integers | None = None  #: (n_temperatures - 1,)
+    species_swaps_attempted: Integers | None = None  #: (n_temperatures,) of an alloy's atoms
+    species_swaps_accepted: Integers | None = None  #: (n_temperatures,)
     time_per_replica_ns: float | None = None  #: burn-in included
     burn_in_ns: float | None = None
     snapshot_interval_ps: float | None = None
@@ -161,6 +163,8 @@ def check_content(content: ReportContent) -> None:
         ("temperature_counts", content.temperature_counts, (n_temperatures,)),
         ("swaps_attempted", content.swaps_attempted, by_pair),
         ("swaps_accepted", content.swaps_accepted, by_pair),
+        ("species_swaps_attempted", content.species_swaps_attempted, (n_temperatures,)),
+        ("species_swaps_accepted", content.species_swaps_accepted, (n_temperatures,)),
     ]
     if content.loss is not None:
         expected.append(("loss.train", content.loss.train, np.shape(content.loss.validation)))

@@ -15,6 +15,7 @@ from string import Template
 
 from numpy.typing import ArrayLike
 
+from nanochart.composition import cluster_name
 from nanochart.files import write_text
 from nanochart.show.content import ReportContent, check_content
 from nanochart.show.markup import (
@@ -68,7 +69,7 @@ def _page(content: ReportContent) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     values: dict[str, str] = {
         "title": content.title,
-        "system": f"{content.species}{content.n_atoms}",
+        "system": cluster_name(content.species, content.n_atoms),
         "command": content.command,
         "run_file": content.run_file,
         "script_hash": f"sha256-{digest}",
@@ -111,7 +112,8 @@ def _lead(content: ReportContent) -> str:
     families = len(content.families)
     ending = f" and {families} {'family' if families == 1 else 'families'}" if families else ""
     return (
-        f"{n:,} snapshots of {content.species}{content.n_atoms} at {where}, each quenched to its "
+        f"{n:,} snapshots of {cluster_name(content.species, content.n_atoms)} at {where}, each "
+        "quenched to its "
         f"local minimum, hold {unique:,} distinct structures. A neural network lays them out on "
         f"a chart of three dimensions, with {_present(content.unique_classes)}{ending}."
     )

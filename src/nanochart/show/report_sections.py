@@ -52,6 +52,8 @@ def sampled(content: ReportContent, plates: Plates) -> dict[str, str]:
         sampling[-1] += "."
     if content.snapshot_interval_ps is not None:
         sampling.append(f"A snapshot was taken every {content.snapshot_interval_ps:,.4g} ps.")
+    if (told := _species_swaps(content)) is not None:
+        sampling.append(told)
     sampling.append(f"{content.n_failed:,} quenches failed and are left out everywhere.")
     largest = CLASS_NAMES[int(np.argmax(every))]
     title = f"{largest} leads, with {percent(every.max(), every.sum())} of all snapshots"
@@ -63,6 +65,19 @@ def sampled(content: ReportContent, plates: Plates) -> dict[str, str]:
         "rdf_figure": figure(plates["fig2"]),
         "swap_figure": figure(plates["swaps"]),
     }
+
+
+def _species_swaps(content: ReportContent) -> str | None:
+    """Return what became of the species swaps of an alloy, in a sentence."""
+    attempted, accepted = content.species_swaps_attempted, content.species_swaps_accepted
+    if attempted is None or accepted is None or not np.any(attempted > 0):
+        return None
+    share = 100.0 * accepted / np.maximum(attempted, 1)
+    coldest, hottest = content.temperatures[0], content.temperatures[-1]
+    return (
+        f"Of {int(attempted.sum()):,} attempts to exchange two unlike atoms, "
+        f"{share[0]:.2g} % were accepted at {coldest:g} K and {share[-1]:.2g} % at {hottest:g} K."
+    )
 
 
 def learned(content: ReportContent, plates: Plates) -> dict[str, str]:

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from nanochart.composition import elements_of, is_alloy, symbols_of
 from nanochart.errors import NanochartError
-from nanochart.sampling.rgl import nearest_neighbour_distance
+from nanochart.sampling.rgl import PARAMETER_SETS, nearest_neighbour_distance
 
 # mypy: disallow-untyped-decorators=False
 
@@ -122,6 +123,29 @@ def pair_cutoffs(symbols: Sequence[str], *, r0: Mapping[str, float] | None = Non
     table = [[neighbour_cutoff(0.5 * float(a + b)) for b in sizes] for a in sizes]
     types = [elements.index(symbol) for symbol in symbols]
     return PairCutoffs(np.array(types, dtype=np.int64), np.array(table))
+
+
+def cluster_cutoff(species: str, n_atoms: int, r0: float) -> Cutoff:
+    """Return the cutoff of a cluster: one for each pair of an alloy's elements, or one distance.
+
+    Parameters
+    ----------
+    species, n_atoms
+        Chemical symbol or formula (`nanochart.composition`), and the size.
+    r0
+        Nearest-neighbour distance of the potential, Å; taken for all pairs where an element of an
+        alloy has none of its own.
+    """
+    if is_alloy(species) and all(one in PARAMETER_SETS for one in elements_of(species)):
+        return pair_cutoffs(symbols_of(species, n_atoms))
+    return neighbour_cutoff(r0)
+
+
+def cutoff_between_atoms(cutoff: Cutoff) -> float | NDArray[np.float64]:
+    """Return a cutoff as what distances (n_atoms, n_atoms) compare with, Å."""
+    if isinstance(cutoff, PairCutoffs):
+        return cutoff.table[np.ix_(cutoff.types, cutoff.types)]
+    return cutoff
 
 
 def adaptive_cutoff(positions: NDArray[np.float64]) -> NDArray[np.float64]:

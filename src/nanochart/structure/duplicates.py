@@ -4,6 +4,9 @@ Two structures are apart if their class differs or their energies differ by 0.1 
 paper, SI section on filtering). The paper leaves open how near-ties chain; here the choice is
 greedy: within a class, by rising energy, keep what lies a tolerance or more above the last kept.
 
+Two arrangements of an alloy's elements on one shape have the same class and may tie in energy; the
+RDFs of the pairs of elements tell them apart (``split_by``).
+
 Where there are no energies, two structures are the same if their RDFs are. Minima that were met
 again differ by 1e-5 to 1e-4 in the distance below, others by 1e-2, and few lie between
 (benchmarks/rdf_duplicates.py).
@@ -12,6 +15,7 @@ again differ by 1e-5 to 1e-4 in the distance below, others by 1e-2, and few lie 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numba
 import numpy as np
@@ -23,6 +27,8 @@ from nanochart.errors import NanochartError
 ENERGY_TOLERANCE = 1e-4
 #: Distance of RDFs below which two structures are the same minimum, Å^(-1/2).
 RDF_TOLERANCE = 1e-3
+#: Structures described at a time: some MB of partial RDFs.
+_BLOCK = 512
 
 
 def unique_indices(
@@ -68,6 +74,52 @@ def unique_indices(
     representative = np.empty(len(order), dtype=np.int64)
     representative[order] = order[place_of_kept]
     return np.sort(order[kept]), representative
+
+
+def split_by(
+    representative: NDArray[np.int64],
+    describe: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    *,
+    tolerance: float = RDF_TOLERANCE,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the structures to keep if those held for the same differ in something else, too.
+
+    Parameters
+    ----------
+    representative : ndarray of int64, shape (n,)
+        For each structure the one it seems to repeat, as of :func:`unique_indices`.
+    describe
+        Takes rows (m,) and returns what tells them apart, (m, n_numbers): the partial RDFs of an
+        alloy, times the root of the grid's step.
+    tolerance
+        Euclidean distance from which two rows differ.
+
+    Returns
+    -------
+    indices, representative
+        As of :func:`unique_indices`. Of each group the first is kept, and whatever lies further
+        than the tolerance from all kept before it.
+    """
+    found = representative.copy()
+    order = np.argsort(representative, kind="stable")
+    ends = np.flatnonzero(np.diff(representative[order])) + 1
+    for members in np.split(order, ends):
+        if len(members) < 2:
+            continue
+        kept = [int(representative[members[0]])]
+        known = describe(np.array(kept, dtype=np.int64))
+        for start in range(0, len(members), _BLOCK):
+            block = members[start : start + _BLOCK]
+            for row, own in zip(block, describe(block), strict=True):
+                away = np.linalg.norm(known - own, axis=1)
+                nearest = int(away.argmin())
+                if row == kept[0] or away[nearest] < tolerance:
+                    found[row] = kept[nearest]
+                    continue
+                found[row] = row
+                kept.append(int(row))
+                known = np.vstack([known, own])
+    return np.unique(found), found
 
 
 def unique_by_rdf(

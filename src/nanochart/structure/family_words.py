@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.composition import symbols_of
 from nanochart.sampling.rgl import PARAMETER_SETS
 from nanochart.structure.description import ADAPTIVE, cutoff_for, describe_positions
 from nanochart.structure.words import MACRO_FAMILIES, Words
@@ -113,7 +114,7 @@ def describe_families(
     species: str,
     threads: int = 1,
 ) -> dict[int, FamilyWords]:
-    """Return the words for every family of some structures of one element.
+    """Return the words for every family of some structures of one cluster.
 
     Parameters
     ----------
@@ -122,14 +123,15 @@ def describe_families(
     labels
         Family of each structure, shape (n_structures,).
     species
-        Chemical symbol; of an element without tabulated neighbour distance the bonds themselves
-        tell it (``cutoffs.adaptive_cutoff``).
+        Chemical symbol, or the formula of an alloy, the atoms in its order; where an element has
+        no tabulated neighbour distance the bonds themselves tell it (``cutoffs.adaptive_cutoff``).
     threads
         Threads to use.
     """
-    wanted = None if species in PARAMETER_SETS else ADAPTIVE
-    cutoff = cutoff_for(positions, [species], wanted)
-    found = describe_positions(positions, cutoff, threads=threads)
+    symbols = symbols_of(species, positions.shape[1])
+    wanted = None if set(symbols) <= set(PARAMETER_SETS) else ADAPTIVE
+    cutoff = cutoff_for(positions, symbols, wanted)
+    found = describe_positions(positions, cutoff, symbols=symbols, threads=threads)
     return families_in_words(found.words, found.defects, labels)
 
 

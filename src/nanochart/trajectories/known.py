@@ -177,7 +177,7 @@ class LandscapeTrajectory:
                 rows,
                 quenched.read_rows("positions", rows),
                 Place(block[-1] + 1),
-                kinds=(self._landscape.species,) * self._landscape.n_atoms,
+                kinds=self._landscape.symbols,
                 energies=quenched.read_rows("energy", rows),
                 full=len(block) == size,
             )

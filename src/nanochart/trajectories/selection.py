@@ -14,6 +14,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from nanochart.composition import cluster_name, elements_of, is_alloy, species_of
 from nanochart.errors import NanochartError
 from nanochart.positions import OVERLAP_DISTANCE, check_positions
 from nanochart.trajectories.frames import Array, Frames
@@ -33,7 +34,8 @@ class Selection:
     Parameters
     ----------
     species, n_atoms
-        Of the structures wanted: the chart's.
+        Of the structures wanted: the chart's. Atoms of an alloy come out in the order of its
+        formula; a file that knows no elements is taken to have them so.
     cutoff
         Two atoms at most this far apart hang together, Å.
     atoms
@@ -108,13 +110,16 @@ def select(frames: Frames, selection: Selection, *, where: str) -> Selected:
     """
     place = f"{where}: frame {frames.numbers[0]}"
     chosen = _chosen(frames, selection, place)
-    positions = frames.positions if chosen is None else frames.positions[:, chosen]
+    n_atoms = frames.positions.shape[1] if chosen is None else len(chosen)
     try:
-        _check_atoms(frames, chosen, positions.shape[1], selection, place)
+        _check_atoms(frames, chosen, n_atoms, selection, place)
+        if is_alloy(selection.species):
+            chosen = _in_formula_order(frames, chosen, selection, place)
     except NanochartError:
         if not selection.skip_bad:
             raise
         return _nothing(selection.n_atoms, len(frames.numbers))
+    positions = frames.positions if chosen is None else frames.positions[:, chosen]
     cells = frames.cells if selection.use_cells else None
     pieces = find_pieces(positions, selection.cutoff, cells)
     bad = ~(pieces.nearest >= OVERLAP_DISTANCE) | pieces.endless
@@ -167,19 +172,22 @@ def _check_atoms(
     place: str,
 ) -> None:
     """Raise unless the atoms may be those of the chart's cluster."""
-    trained = f"this chart was trained on {selection.species}{selection.n_atoms}"
+    trained = f"this chart was trained on {cluster_name(selection.species, selection.n_atoms)}"
+    several = elements_of(selection.species)
     if frames.kinds is not None:
         kinds = set(frames.kinds if chosen is None else (frames.kinds[i] for i in chosen))
         elements = {selection.types.get(kind, kind) for kind in kinds}
-        if any(not _TYPE.fullmatch(one) for one in elements) and elements != {selection.species}:
+        types = [one for one in elements if _TYPE.fullmatch(one)]
+        if len(types) < len(elements) and elements != set(several):
             raise NanochartError(
-                f"{place} holds {', '.join(sorted(elements))}, expected only {selection.species}: "
+                f"{place} holds {', '.join(sorted(elements))}, expected only "
+                f"{' and '.join(several)}: "
                 f"{trained}; --select the atoms of the cluster, or use another chart"
             )
-        if len(elements) > 1:
+        if types and (len(elements) > 1 or len(several) > 1):
             raise NanochartError(
                 f"{place} holds types {', '.join(sorted(elements))} instead of elements: tell "
-                f"them (--types 1={selection.species},…), or --select one"
+                f"them (--types 1={several[0]},…), or --select one"
             )
     few = n_atoms < selection.n_atoms and selection.pieces == EVERY_ATOM
     many = n_atoms > selection.n_atoms and selection.pieces == EVERY_ATOM
@@ -188,6 +196,33 @@ def _check_atoms(
         raise NanochartError(
             f"{place} has {n_atoms} atoms, expected {selection.n_atoms}: {trained}{remedy}"
         )
+
+
+def _in_formula_order(
+    frames: Frames, chosen: NDArray[np.int64] | None, selection: Selection, place: str
+) -> NDArray[np.int64] | None:
+    """Return the atoms of an alloy in the order of its formula; of a file without elements as is.
+
+    Raises
+    ------
+    NanochartError
+        The elements are there in other numbers, or pieces are looked for, which have any.
+    """
+    if selection.pieces != EVERY_ATOM:
+        raise NanochartError(
+            f"{place}: pieces of an alloy may hold any numbers of its elements: --select the atoms "
+            f"of {selection.species} instead"
+        )
+    if frames.kinds is None:
+        return chosen
+    atoms = np.arange(len(frames.kinds)) if chosen is None else chosen
+    symbols = [selection.types.get(frames.kinds[i], frames.kinds[i]) for i in atoms]
+    if species_of(symbols) != selection.species:
+        raise NanochartError(
+            f"{place} holds {species_of(symbols)}, expected {selection.species}; use the chart of "
+            "that cluster, or --select its atoms"
+        )
+    return np.asarray(atoms[np.argsort(np.array(symbols), kind="stable")])
 
 
 def _raise(pieces: Pieces, frame: int, frames: Frames, where: str) -> None:

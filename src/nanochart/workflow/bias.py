@@ -68,7 +68,7 @@ def run_bias(
     chart
         A file, or the name of one that ships; ``-thermal`` ones know hot configurations.
     start
-        A motif, or a structure file.
+        A motif, or a structure file; several, separated by commas, walkers take in turn.
     output
         The DCD file; with several walkers ``NAME.0.dcd``, ``NAME.1.dcd``, ...
     settings
@@ -84,7 +84,8 @@ def run_bias(
     n_workers
         Processes for several walkers, 0: all cores; the results do not depend on it.
     progress
-        Called after every round with the first walker's CVs, bias and family.
+        Called after every round with the first walker's CVs, bias and family, and the others'
+        families.
 
     Raises
     ------
@@ -130,7 +131,7 @@ class _WalkerFiles:
 
     def __init__(self, begun: Begun, subject: Subject) -> None:
         self.run, self.walker = begun.run, begun.walker
-        self.output, self._subject = begun.output, subject
+        self.output, self.number, self._subject = begun.output, begun.number, subject
         plan = self.run.plan
         settings = self.run.settings
         blocks = self.walker.md.block
@@ -225,9 +226,11 @@ def _go_on(
         # A kill between two walkers' commits leaves some of them a round ahead.
         behind = [one for one in files if one.walker.md.block == number]
         tasks = [(one.run, one.walker, grid) for one in behind]
-        told = {}
+        told: dict[str, float] = {}
         for one, found in zip(behind, map_ordered(pool, _run_task, tasks), strict=True):
-            told = one.commit(found)
+            now = one.commit(found)
+            # Of the first walker all, of the others where they are.
+            told |= {f"walker_{one.number}_family": now["family"]} if told else now
         if grid is not None:
             _merge(grid, files, number)
         progress((number + 1) * block, n_blocks * block, **told)

@@ -33,6 +33,9 @@ _SPRING, _SIGMA = 0.5, 0.3
 _RG_SIGMA, _RG_SPRING = 0.02, 100.0
 #: The wall on rg: of a sphere of bulk density, times this. A melted Au147 has 1.02.
 _RG_WALL = 1.07
+#: A wall on another variable: of a restraint's spring, for impulses up to so far apart, fs. For
+#: those further apart it is softer, so that ω Δt stays the same: below 2 wherever Au147 was hot.
+_WALL_STIFFNESS, _WALL_IMPULSE = 10.0, 10.0
 #: How far walls and grids reach beyond the families' centres, of the range of these.
 _WALL, _GRID = 0.15, 0.30
 
@@ -59,6 +62,9 @@ class SteerSection(Section):
     to: Point | Values = Field(description="a family, or values of variables")
     start: Point | Values | None = Field(
         default=None, description="from where; by default from where the run starts"
+    )
+    via: list[Point | Values] | None = Field(
+        default=None, description="points on the way; each leg takes the same time"
     )
     spring: Positive | dict[str, Positive] | None = Field(
         default=None, description="eV per squared unit"
@@ -157,7 +163,7 @@ def plan_of(
             "nothing to bias with: give --steer-to, --restrain or --metad (or --config); "
             "nanochart md runs without a bias"
         )
-    defaults = _Defaults(chart, potential, line_of(file, chart))
+    defaults = _Defaults(chart, potential, line_of(file, chart), file.every * timestep)
     restraints = [
         _restraint(_name("restrain", i), defaults.values(one.at), one.spring, defaults)
         for i, one in enumerate(file.restrain)
@@ -203,8 +209,11 @@ def _steps(time: float, timestep: float, what: str) -> int:
 class _Defaults:
     """What is not given, from the chart and the potential."""
 
-    def __init__(self, chart: Chart, potential: Potential, line: Line | None) -> None:
+    def __init__(
+        self, chart: Chart, potential: Potential, line: Line | None, impulse: float
+    ) -> None:
         self._chart, self._line = chart, line
+        self._impulse = impulse  # fs
         self._bandwidth = 1.0 if chart.families is None else chart.families.bandwidth
         #: Gyration radius of a sphere of bulk density (fcc: a volume of r0³/√2 an atom), Å.
         self.rg = sphere_radius(potential, chart.n_atoms) * math.sqrt(3 / 5)
@@ -230,8 +239,10 @@ class _Defaults:
         return _SPRING * (self._unit(name) / self._bandwidth) ** 2
 
     def wall_spring(self, name: str) -> float:
-        """Return the spring of a wall: ten times a restraint's."""
-        return _RG_SPRING if name == "rg" else 10.0 * self.spring(name)
+        """Return the spring of a wall: ten times a restraint's, less for impulses far apart."""
+        if name == "rg":
+            return _RG_SPRING
+        return _WALL_STIFFNESS * min(1.0, _WALL_IMPULSE / self._impulse) ** 2 * self.spring(name)
 
     def bounds(self, name: str, share: float) -> tuple[float, float]:
         """Return the range of a variable over the families, widened by a share of it."""
@@ -311,6 +322,9 @@ def _moving(
     lacking = [variable for variable in to if variable not in start]
     if lacking:
         raise NanochartError(f"{name}: {lacking[0]} has no start, or is no variable of this run")
+    via = [defaults.values(point) for point in one.via or []]
+    if any(set(point) != set(to) for point in via):
+        raise NanochartError(f"{name}: points on the way need values of {', '.join(to)}, no others")
     return Restraint(
         name,
         tuple(to),
@@ -319,6 +333,7 @@ def _moving(
         to=tuple(to.values()),
         begin=one.begin * 1e3,
         end=time if one.end is None else one.end * 1e3,
+        via=tuple(tuple(point[variable] for variable in to) for point in via),
     )
 
 

@@ -14,6 +14,7 @@ def bias_of_options(
     config: Path | None,
     *,
     steer_to: str | None = None,
+    via: list[str] | tuple[str, ...] = (),
     restrain: str | None = None,
     spring: float | None = None,
     metad: str | None = None,
@@ -38,7 +39,10 @@ def bias_of_options(
         values = file.model_dump(exclude_unset=True)
     given: dict[str, Any] = {}
     if steer_to is not None:
-        given["steer"] = [{"to": _place(steer_to, "--steer-to"), "spring": spring}]
+        way = {"via": [_place(one, "--via") for one in via]} if via else {}
+        given["steer"] = [{"to": _place(steer_to, "--steer-to"), **way, "spring": spring}]
+    elif via:
+        raise NanochartError("--via: belongs to --steer-to")
     if restrain is not None:
         given["restrain"] = [{"at": _place(restrain, "--restrain"), "spring": spring}]
     if spring is not None and not (steer_to or restrain):

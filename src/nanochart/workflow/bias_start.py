@@ -22,6 +22,7 @@ from nanochart.chart.chart import QUENCHED, Chart, load_chart, shipped_charts
 from nanochart.chart.gradient import EncoderName
 from nanochart.dynamics.md import MdSettings, MdState, initial_state, md
 from nanochart.errors import NanochartError
+from nanochart.sampling.potentials import Potential
 from nanochart.workflow.bias_file import BiasFile, line_of, plan_of, sphere_radius
 from nanochart.workflow.md import start_positions
 from nanochart.workflow.start import Start, find_start
@@ -94,7 +95,7 @@ class Subject:
 
     chart: Chart
     chart_hash: str
-    start: Start
+    starts: tuple[Start, ...]
     settings: MdSettings
     bias: BiasFile
     options: BiasOptions
@@ -119,13 +120,21 @@ class Subject:
         if Path(chart_path).is_dir():
             chart_path = str(Path(chart_path) / "chart.safetensors")
         chart = load_chart(chart_path)
-        found = find_start(
-            start,
-            species=chart.species,
-            n_atoms=chart.n_atoms,
-            frame=frame,
-            potential=potential,
+        found = tuple(
+            find_start(
+                one,
+                species=chart.species,
+                n_atoms=chart.n_atoms,
+                frame=frame,
+                potential=potential,
+            )
+            for one in _starts_of(start)
         )
+        if len(found) > options.n_walkers:
+            raise NanochartError(
+                f"{start}: {len(found)} starts for {options.n_walkers} walkers; give --walkers "
+                f"{len(found)} or more"
+            )
         variables = ChartVariables(chart.gradient(encoder=options.encoder), line_of(bias, chart))
         subject = cls(
             chart,
@@ -177,6 +186,15 @@ class Subject:
         """Dimensions of the chart."""
         return int(self.chart.model.n_cvs)
 
+    @property
+    def potential(self) -> Potential:
+        """Of all starts, which are of one element."""
+        return self.starts[0].potential
+
+    def start_of(self, number: int) -> Start:
+        """Return where a walker begins: they take the starts in turn."""
+        return self.starts[number % len(self.starts)]
+
     def families_of(self, cvs: Array) -> NDArray[np.float64]:
         """Return the family nearest to CVs (n, n_cvs), -1 where the chart has none."""
         if self.chart.families is None:
@@ -186,18 +204,17 @@ class Subject:
     def run(self, number: int, begin: Mapping[str, float], time: float) -> BiasedRun:
         """Return what a walker's blocks share."""
         settings = replace(self.settings, seed=self.settings.seed + number)
-        potential = self.start.potential
         plan = plan_of(
             self.bias,
             self.chart,
-            potential,
+            self.potential,
             temperature=settings.temperature,
             timestep=settings.timestep,
             time=time,
             begin=begin,
         )
-        reach = _REACH * sphere_radius(potential, self.chart.n_atoms)
-        return BiasedRun(settings, potential, self.variables, plan, reach)
+        reach = _REACH * sphere_radius(self.potential, self.chart.n_atoms)
+        return BiasedRun(settings, self.potential, self.variables, plan, reach)
 
     def begin(self, output: Path, number: int, *, overwrite: bool) -> Begun:
         """Return a walker at the end of what is on the disk, or at the beginning."""
@@ -220,10 +237,10 @@ class Subject:
         """Return all that a walker's bits depend on, but for versions and machine."""
         hills = self.options.hills
         found = {
-            "start": self.start.name,
-            "species": self.start.potential.species,
-            "n_atoms": self.start.n_atoms,
-            "potential": self.start.potential.name,
+            "start": self.start_of(number).name,
+            "species": self.potential.species,
+            "n_atoms": self.chart.n_atoms,
+            "potential": self.potential.name,
             "chart": self.chart_hash,
             "encoder": self.options.encoder,
             "equilibrate": self.options.equilibrate,
@@ -239,7 +256,7 @@ class Subject:
     def _fresh(self, number: int, identity: dict[str, Any]) -> Record:
         """Return the record of a walker that has not begun: heated up, inside the domain."""
         settings = replace(self.settings, seed=self.settings.seed + number)
-        state, inside = self._heated(settings)
+        state, inside = self._heated(self.start_of(number), settings)
         if inside < _INSIDE and not self.options.outside:
             advice = (
                 "it knows minima only: take a thermal chart (nanochart thermal, or au147-thermal)"
@@ -257,15 +274,20 @@ class Subject:
         plan = asdict(self.run(number, begin, self.time).plan)
         return Record(identity, 0, replace(state, block=0), more={**more, "plan": plan})
 
-    def _heated(self, settings: MdSettings) -> tuple[MdState, float]:
+    def _heated(self, start: Start, settings: MdSettings) -> tuple[MdState, float]:
         """Return the state after the equilibration, and the share of its frames in the domain."""
-        positions = start_positions(self.start, settings.timestep)
+        positions = start_positions(start, settings.timestep)
         every = max(1, round(self.options.equilibrate * 1e3 / settings.timestep / 20))
         (seed,) = np.random.SeedSequence([settings.seed, _EQUILIBRATION]).generate_state(1)
         heating = replace(settings, steps_per_frame=every, block=20, seed=int(seed))
-        first = initial_state(positions, heating, self.start.potential)
-        ((state, frames),) = md(first, heating, self.start.potential, n_frames=20)
+        first = initial_state(positions, heating, self.potential)
+        ((state, frames),) = md(first, heating, self.potential, n_frames=20)
         return state, float(self.chart.is_inside(frames.positions[10:]).mean())
+
+
+def _starts_of(start: str) -> list[str]:
+    """Return what is separated by commas; a file whose name has one is a single start."""
+    return [start] if Path(start).exists() else [one.strip() for one in start.split(",")]
 
 
 def _hash_of(path: str | os.PathLike[str]) -> str:

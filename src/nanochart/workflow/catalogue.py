@@ -230,7 +230,7 @@ def _write_nearest(made: _Catalogue, family: Family, path: Path) -> None:
             }
             yield own, information
 
-    write_extxyz(path, frames(), made.run.file.system.species)
+    write_extxyz(path, frames(), made.run.landscape.symbols)
 
 
 def _write_figures(made: _Catalogue, pairs: list[_Pair], folder: Path) -> None:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.files import replacing
-from nanochart.formats import Block, write_extxyz
+from nanochart.formats import Block, in_formula_order, write_extxyz
 from nanochart.parallel import available_cores
 from nanochart.progress import Progress
-from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, energy_and_forces, rgl
+from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, rgl
+from nanochart.sampling.rgl_alloys import RglAlloy, rgl_alloy, rgl_energy_and_forces
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.structure.defects import COLUMNS
 from nanochart.structure.description import Classification, cutoff_for, describe_positions
@@ -62,7 +63,7 @@ class Classifier:
     ) -> None:
         self._source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad, alloys=True)
         self._cutoff = _cutoff_of_run(files) if cutoff is None else cutoff
-        self._potential = rgl(potential) if potential else None
+        self._potential = potential or None
         self._progress = progress
         self._first_file = files[0]
         self.classes: Counter[str] = Counter()
@@ -96,11 +97,17 @@ class Classifier:
         if not done:
             raise NanochartError(f"{self._first_file}: holds no usable structure")
 
-    def _set_of(self, block: Block) -> Rgl | None:
-        """Return the RGL set that gives the energies of a block, if one does."""
-        if len(set(block.symbols)) > 1:
+    def _set_of(self, block: Block) -> Rgl | RglAlloy | None:
+        """Return the RGL potential that gives the energies of a block, if one does."""
+        if len(set(block.symbols)) == 1:
+            asked = None if self._potential is None else rgl(self._potential)
+            return asked or PARAMETER_SETS.get(block.symbols[0])
+        try:
+            return rgl_alloy(block.species, self._potential or "")
+        except NanochartError:
+            if self._potential:
+                raise
             return None
-        return self._potential or PARAMETER_SETS.get(block.symbols[0])
 
 
 def classify_files(
@@ -178,15 +185,16 @@ def _table(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
 
 def _records(
-    path: Path, block: Block, found: Classification, potential: Rgl | None
+    path: Path, block: Block, found: Classification, potential: Rgl | RglAlloy | None
 ) -> Iterator[dict[str, Any]]:
     """Yield what is told of each structure of a block."""
+    ordered = in_formula_order(block).positions
     names = found.defects.dtype.names or ()
     for i, values in enumerate(found.defects.tolist()):
         measured = dict(zip(names, values, strict=True))
         energy = None
         if potential is not None:
-            energy = round(energy_and_forces(block.positions[i], potential)[0], 6)
+            energy = round(rgl_energy_and_forces(ordered[i], potential)[0], 6)
         words = found.words[i]
         yield {
             "file": str(path),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from nanochart.composition import cluster_name, is_alloy, named_cluster
 from nanochart.descriptor.rdf import PAPER_GRID
 from nanochart.errors import NanochartError
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 FEWEST_BINS = 78
 #: What devices are called (chart.devices, which would import torch, too).
 DEVICES = r"auto|cpu|cuda(:\d+)?"
+#: Species swaps by default: of Ag-Cu one in a hundred is accepted at 600 K; ten an atom cost 0.3 %
+#: of a cycle of 50,000 steps.
+_SWAPS_AN_ATOM = 10
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -40,22 +44,58 @@ class Section(BaseModel):
 class System(Section):
     """What is charted."""
 
-    species: str = Field(description="chemical symbol")
-    n_atoms: Annotated[int, Field(ge=4)] = Field(description="atoms of the cluster")
-    potential: str = Field(
-        default="", description="RGL parameter set; by default the element's, or [potential]"
+    species: str = Field(
+        description="chemical symbol, or the formula of an alloy: 'Ag32Cu6' (or a list, with as "
+        "many numbers in n_atoms)"
     )
+    n_atoms: Annotated[int, Field(ge=4)] = Field(
+        description="atoms of the cluster; a formula says it"
+    )
+    potential: str = Field(
+        default="", description="RGL parameter set; by default the species', or [potential]"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_alloys_as_formulas(cls, values: Any) -> Any:
+        """Return species as one word and the number of atoms, however an alloy was written."""
+        if not isinstance(values, dict) or "species" not in values:
+            return values
+        species, n_atoms = values["species"], values.get("n_atoms")
+        try:
+            if isinstance(species, list):
+                species, n_atoms = _formula(species, n_atoms), None
+            elif not isinstance(species, str) or not isinstance(n_atoms, int | None):
+                return values
+            elif n_atoms is None and species.isalpha() and not is_alloy(species):
+                return values  # an element without a number: told as any missing key
+            species, n_atoms = named_cluster(species, n_atoms)
+        except NanochartError as error:
+            raise ValueError(str(error)) from None
+        return {**values, "species": species, "n_atoms": n_atoms}
+
+
+def _formula(species: list[Any], n_atoms: Any) -> str:
+    """Return the formula of a list of elements and one of numbers."""
+    if not (isinstance(n_atoms, list) and len(n_atoms) == len(species)):
+        raise NanochartError(
+            f"species is a list of {len(species)}: n_atoms must be one of as many numbers"
+        )
+    if not all(isinstance(n, int) and n > 0 for n in n_atoms) or len(set(species)) < len(species):
+        raise NanochartError("give every element once, and a positive number of its atoms")
+    return "".join(f"{one}{n}" for one, n in zip(species, n_atoms, strict=True))
 
 
 class PotentialSection(Section):
     """A potential of your own, in place of a built-in RGL set.
 
     `rgl` takes `p`, `q`, `A`, `xi`, `r0` (and `reach`); `lennard-jones` takes `epsilon` and
-    `sigma`; `lammps` takes `pair_style`, `pair_coeff` and `r0`.
+    `sigma`; `lammps` takes `pair_style`, `pair_coeff` and `r0`; `ase` takes `calculator` and `r0`
+    (and `arguments`). A run file with `ase` runs the code it names: read it before you run it.
     """
 
-    kind: Literal["", "rgl", "lennard-jones", "lammps"] = Field(
-        default="", description="'rgl', 'lennard-jones' or 'lammps'; empty: a built-in set"
+    kind: Literal["", "rgl", "lennard-jones", "lammps", "ase"] = Field(
+        default="", description="'rgl', 'lennard-jones', 'lammps' or 'ase'; empty: a built-in set"
     )
     p: Positive | None = Field(default=None, description="decay of the repulsion")
     q: Positive | None = Field(default=None, description="decay of the hopping")
@@ -75,9 +115,15 @@ class PotentialSection(Section):
         description="arguments of each pair_coeff; files as absolute paths, or as seen from where "
         "nanochart runs",
     )
+    calculator: str = Field(
+        default="",
+        description="what makes an ASE calculator, as module:name, a class or a function: "
+        "'ase.calculators.emt:EMT'",
+    )
+    arguments: dict[str, Any] = Field(default={}, description="its keyword arguments, a table")
     wall: Positive | None = Field(
         default=None,
-        description="radius of a soft sphere that holds the cluster, Å; of the last two kinds",
+        description="radius of a soft sphere that holds the cluster, Å; of all kinds but 'rgl'",
     )
 
     def of(self, species: str) -> Potential:
@@ -88,10 +134,23 @@ class PotentialSection(Section):
         NanochartError
             A key is missing or belongs to another kind.
         """
-        from nanochart.sampling.potentials import lammps_potential, lennard_jones
+        from nanochart.sampling.potentials import ase_potential, lammps_potential, lennard_jones
         from nanochart.sampling.rgl import Rgl
 
         self._refuse_others()
+        if is_alloy(species) and self.kind in ("rgl", "lennard-jones"):
+            raise NanochartError(
+                f"kind {self.kind!r} is for one element; {species} takes a built-in set, 'lammps' "
+                "or 'ase'"
+            )
+        if self.kind == "ase":
+            return ase_potential(
+                species,
+                self.calculator,
+                self.arguments,
+                r0=float(self.r0 or 0.0),
+                wall=self.wall,
+            )
         if self.kind == "rgl":
             keys = ("p", "q", "A", "xi", "r0")
             p, q, repulsion, hopping, r0 = (float(getattr(self, key)) for key in keys)
@@ -130,6 +189,7 @@ _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rgl": (("p", "q", "A", "xi", "r0"), ("reach",)),
     "lennard-jones": (("epsilon", "sigma"), ("wall",)),
     "lammps": (("pair_style", "pair_coeff", "r0"), ("wall",)),
+    "ase": (("calculator", "r0"), ("arguments", "wall")),
 }
 
 
@@ -137,10 +197,12 @@ class Sampling(Section):
     """Parallel-tempering MD."""
 
     temperatures: list[Positive] = Field(description="the ladder, K, increasing", min_length=1)
-    starts: Literal["best", "motifs"] = Field(
+    starts: Literal["best", "motifs", "Ih", "Dh", "fcc", "twin", "hcp"] = Field(
         default="best",
         description="'best': every replica from the lowest seed, as in the literature; "
-        "'motifs': the best of every motif in turn, for short runs that want variety",
+        "'motifs': the best of every motif (of an alloy with each placement of its elements) in "
+        "turn, for short runs that want variety; a motif, 'Ih', 'Dh', 'fcc', 'twin' or 'hcp': "
+        "every replica from its best seed",
     )
     steps_per_cycle: Annotated[int, Field(ge=2, multiple_of=2)] = Field(
         default=50_000, description="MD steps between swap attempts; a snapshot is taken halfway"
@@ -155,6 +217,11 @@ class Sampling(Section):
         default=10, description="cycles written at a time: what a crash can cost"
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of everything random")
+    species_swaps: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="of an alloy: attempts of every replica in every cycle to exchange two unlike "
+        "atoms; by default ten an atom: few are accepted",
+    )
 
     @field_validator("temperatures")
     @classmethod
@@ -320,20 +387,32 @@ class RunFile(Section):
                 f"system: potential {found.name!r} is for {found.species}, not "
                 f"{self.system.species}"
             )
+        if self.sampling.species_swaps and not is_alloy(self.system.species):
+            raise ValueError(
+                f"sampling: species_swaps exchange unlike atoms, and {self.name} has none"
+            )
         return self
+
+    @property
+    def species_swaps(self) -> int:
+        """Attempts of a replica in a cycle to exchange two unlike atoms."""
+        if not is_alloy(self.system.species):
+            return 0
+        given = self.sampling.species_swaps
+        return _SWAPS_AN_ATOM * self.system.n_atoms if given is None else given
 
     def make_potential(self) -> Potential:
         """Return what moves the atoms."""
-        from nanochart.sampling.rgl import rgl
+        from nanochart.sampling.potentials import built_in
 
         if self.potential.model_fields_set:
             return self.potential.of(self.system.species)
-        return rgl(self.system.potential or self.system.species)
+        return built_in(self.system.species, self.system.potential)
 
     @property
     def name(self) -> str:
-        """What the system is called: Au90."""
-        return f"{self.system.species}{self.system.n_atoms}"
+        """What the system is called: Au90, Ag32Cu6."""
+        return cluster_name(self.system.species, self.system.n_atoms)
 
 
 def read_run_file(path: Path) -> str:

@@ -1,4 +1,7 @@
-"""Trajectories on a chart, read from the table that `nanochart project` or `md --chart` writes."""
+"""Trajectories on a chart, read from the table that `nanochart project` or `md --chart` writes.
+
+CSV, Parquet or Zarr, by what the path is; the columns are the same, and so is what is read.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
@@ -22,6 +26,8 @@ Integers = NDArray[np.int64]
 _ROWS = 65_536
 #: Columns that are words.
 _WORDS = ("file", "class")
+#: Columns that are numbers, beside the CVs.
+_NUMBERS = ("frame", "family", "energy", "time_ps", "time_ns")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +71,7 @@ def read_courses(
     Parameters
     ----------
     path
-        The table, CSV.
+        The table: CSV, Parquet (a file, or a folder of files) or Zarr.
     frame_time
         ps between frames of the files, where the table has no column ``time_ps`` or ``time_ns``.
     n_cvs
@@ -146,6 +152,13 @@ def _codes(words: NDArray[Any]) -> Integers:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     """Return a table's columns: numbers, NaN where a cell is empty, or words."""
+    kind = path.suffix.lower()
+    if kind == ".zarr":
+        return _read_zarr(path)
+    return _read_parquet(path) if kind == ".parquet" else _read_csv(path)
+
+
+def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
@@ -157,6 +170,57 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     if not parts:
         return {name: np.empty(0, object if name in _WORDS else np.float64) for name in header}
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _read_zarr(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the columns of a Zarr store; its words are codes of their ``meanings``."""
+    try:
+        group = zarr.open_group(path, mode="r")
+        columns = {name: array for name, array in group.arrays() if _wanted(name)}
+        n_rows = int(cast(int, group.attrs["rows"])) if columns else 0
+        found: dict[str, NDArray[Any]] = {}
+        for name, array in columns.items():
+            values = np.asarray(array[:n_rows])
+            if name in _WORDS:
+                found[name] = np.array(array.attrs["meanings"], dtype=object)[values]
+            else:
+                found[name] = values.astype(np.float64)
+        return found
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
+        raise NanochartError(f"{path}: cannot be read as a table ({error})") from None
+
+
+def _read_parquet(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the columns of a Parquet file, or of the files in a folder."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise NanochartError(
+            f"{path}: Parquet needs a package: pip install 'nanochart[parquet]'"
+        ) from None
+    try:
+        parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        if not parts:
+            raise NanochartError(f"{path}: holds no Parquet file")
+        names = [name for name in pyarrow.parquet.read_schema(parts[0]).names if _wanted(name)]
+        words = [name for name in names if name in _WORDS]
+        tables = [
+            pyarrow.parquet.read_table(part, columns=names, read_dictionary=words) for part in parts
+        ]
+        table = pyarrow.concat_tables(tables).unify_dictionaries()
+        found: dict[str, NDArray[Any]] = {}
+        for name in names:
+            values = table[name].to_numpy()  # missing numbers are NaN
+            found[name] = values if name in words else values.astype(np.float64)
+        return found
+    except (OSError, ValueError, TypeError, pyarrow.ArrowException) as error:
+        raise NanochartError(f"{path}: cannot be read as a table ({error})") from None
+
+
+def _wanted(name: str) -> bool:
+    """Return whether a column is read."""
+    return name in _WORDS or name in _NUMBERS or name[:2] == "cv"
 
 
 def _blocks(
@@ -175,7 +239,7 @@ def _blocks(
                 # One string for every word, however often it is there.
                 words = [known.setdefault(cell.strip(), cell.strip()) for cell in cells]
                 found[name] = np.array(words, dtype=object)
-            elif name in ("frame", "family", "energy", "time_ps", "time_ns") or name[:2] == "cv":
+            elif _wanted(name):
                 found[name] = _numbers(cells, name, path)
         yield found
         line += len(block)

@@ -5,14 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, Window, rdf_of_positions, window_for
+from nanochart.composition import is_alloy
+from nanochart.descriptor.rdf import (
+    PAPER_GRID,
+    RadialBasis,
+    Window,
+    partial_rdf_of_positions,
+    rdf_of_positions,
+    window_for,
+)
 from nanochart.errors import NanochartError
-from nanochart.landscape import Group
+from nanochart.landscape import Group, Landscape
 from nanochart.parallel import available_cores
 from nanochart.progress import Progress
 from nanochart.structure.classes import CLASS_NAMES, cluster_class
-from nanochart.structure.cna import Environment, environments_and_axes, neighbour_cutoff
-from nanochart.structure.duplicates import unique_indices
+from nanochart.structure.cna import Environment, environments_and_axes
+from nanochart.structure.cutoffs import Cutoff, cluster_cutoff
+from nanochart.structure.duplicates import split_by, unique_indices
 from nanochart.workflow.config import RunFile
 from nanochart.workflow.run import Run
 from nanochart.workflow.sample import blocks, potential_of
@@ -23,9 +32,12 @@ FAILED = -1
 _BLOCK = 1024
 
 
-def cutoff_of(file: RunFile) -> float:
-    """Return the neighbour cut-off of a run, Å."""
-    return file.structure.cutoff or neighbour_cutoff(potential_of(file).r0)
+def cutoff_of(file: RunFile) -> Cutoff:
+    """Return the neighbour cut-off of a run, Å; of an alloy one for each pair of elements."""
+    system = file.system
+    return file.structure.cutoff or cluster_cutoff(
+        system.species, system.n_atoms, potential_of(file).r0
+    )
 
 
 def classify(run: Run, progress: Progress) -> None:
@@ -64,10 +76,7 @@ def find_unique(run: Run, progress: Progress) -> None:
         raise NanochartError(
             f"{run.folder}: every quench failed; raise quench.max_steps or lower the temperatures"
         )
-    energies = quenched.read("energy")[good]
-    kept, stands_for = unique_indices(
-        energies, classes[good], tolerance=run.file.structure.energy_tolerance
-    )
+    kept, stands_for = distinct(run.landscape, run.file, good)
     multiplicity = np.bincount(stands_for, minlength=len(good))[kept]
     rows = good[kept]
     window = _window(run, quenched, rows)
@@ -89,6 +98,37 @@ def find_unique(run: Run, progress: Progress) -> None:
         )
         progress(stop, len(rows))
     group.commit(len(rows))
+
+
+def distinct(
+    landscape: Landscape, file: RunFile, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of some snapshots are distinct, and which of those each repeats, as places.
+
+    By energy and class, as the paper; in an alloy by the RDFs of its pairs of elements, too.
+    """
+    quenched = landscape["quenched"]
+    kept, stands_for = unique_indices(
+        quenched.read("energy")[rows],
+        landscape["classes"].read("cluster_class")[rows],
+        tolerance=file.structure.energy_tolerance,
+    )
+    if not is_alloy(landscape.species):
+        return kept, stands_for
+    basis = RadialBasis(PAPER_GRID, file.descriptor.bandwidth)
+
+    def partials(places: NDArray[np.int64]) -> NDArray[np.float64]:
+        own, back = np.unique(rows[places], return_inverse=True)
+        density = partial_rdf_of_positions(
+            quenched.read_rows("positions", own),
+            basis,
+            landscape.symbols,
+            threads=available_cores(),
+        )
+        numbers: NDArray[np.float64] = np.sqrt(PAPER_GRID.step) * density.reshape(len(own), -1)
+        return numbers[back]
+
+    return split_by(stands_for, partials)
 
 
 def _window(run: Run, quenched: Group, rows: NDArray[np.int64]) -> Window:

@@ -32,7 +32,11 @@ def distill_files(
     check_output(output)
     chart = load_chart(chart_path)
     source = Source(
-        files, species=species or chart.species, n_atoms=chart.n_atoms, skip_bad=skip_bad
+        files,
+        species=species or chart.species,
+        n_atoms=chart.n_atoms,
+        skip_bad=skip_bad,
+        alloys=True,
     )
     positions, symbol = source.all_positions()
     chart.check_cluster(positions.shape[1], symbol)

@@ -23,7 +23,7 @@ from scipy.spatial.distance import cdist
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.errors import NanochartError
-from nanochart.formats import read_structures
+from nanochart.formats import in_formula_order, read_structures
 from nanochart.landscape import Group, Landscape, open_landscape
 from nanochart.progress import Progress, silent
 from nanochart.show.atoms import rotation_showing
@@ -31,11 +31,10 @@ from nanochart.show.explorer.content import ExplorerPoints, ExplorerStructures, 
 from nanochart.show.explorer.server import ExplorerServer
 from nanochart.show.explorer.static_page import write_static_page
 from nanochart.structure.cna import Environment
-from nanochart.structure.cutoffs import Cutoff
+from nanochart.structure.cutoffs import Cutoff, cutoff_between_atoms
 from nanochart.structure.description import Classification, describe_positions
-from nanochart.structure.duplicates import unique_indices
 from nanochart.workflow.config import RunFile, parse_run_file, read_run_file
-from nanochart.workflow.describe import FAILED, cutoff_of
+from nanochart.workflow.describe import FAILED, cutoff_of, distinct
 from nanochart.workflow.source import check_output
 from nanochart.workflow.tell import family_rows
 
@@ -186,7 +185,7 @@ class RunSource:
 
     def _in_full(self, positions: NDArray[np.float64]) -> ExplorerStructures:
         told = self._described(positions)
-        cutoff = self._cutoff
+        cutoff = cutoff_between_atoms(self._cutoff)
         centred = positions - positions.mean(axis=1, keepdims=True)
         return ExplorerStructures(
             items=[
@@ -216,12 +215,11 @@ class RunSource:
         )
 
     @property
-    def _cutoff(self) -> float:
+    def _cutoff(self) -> Cutoff:
         return cutoff_of(self._file)
 
     def _described(self, positions: NDArray[np.float64]) -> Classification:
-        cutoff: Cutoff = self._cutoff
-        return describe_positions(positions, cutoff)
+        return describe_positions(positions, self._cutoff, symbols=self._points.symbols)
 
     def _positions(self, points: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return positions (n, n_atoms, 3); a landscape that is gone is an error, not zeros."""
@@ -249,9 +247,7 @@ class RunSource:
         place = snapshots.read("temperature_index")[rows]
         energy = landscape["quenched"].read("energy")
         family = placed.read("family")
-        _, stands_for = unique_indices(
-            energy[rows], codes[rows], tolerance=file.structure.energy_tolerance
-        )
+        _, stands_for = distinct(landscape, file, rows)
         unique_rows = landscape["unique"].read("snapshot")
         if not np.array_equal(rows[np.unique(stands_for)], unique_rows):
             raise NanochartError(
@@ -360,9 +356,16 @@ def _structures_of(text: str, chart: Chart) -> tuple[NDArray[np.float64], int]:
         path = Path(folder) / "dropped.xyz"
         path.write_text(text, encoding="utf-8")
         try:
-            blocks = list(
-                read_structures(path, species=chart.species, n_atoms=chart.n_atoms, format="extxyz")
-            )
+            blocks = [
+                in_formula_order(block)
+                for block in read_structures(
+                    path,
+                    species=chart.species,
+                    n_atoms=chart.n_atoms,
+                    alloys=True,
+                    format="extxyz",
+                )
+            ]
         except NanochartError as error:
             raise NanochartError(str(error).replace(f"{path}", "the dropped file")) from None
     positions = np.concatenate([block.positions for block in blocks])

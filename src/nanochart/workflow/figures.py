@@ -21,6 +21,7 @@ from nanochart.show.run_plates import run_plates
 from nanochart.show.sights import Renderer, Sight
 from nanochart.show.style import own_style
 from nanochart.show.trajectory_figures import Trajectory
+from nanochart.structure.cutoffs import Cutoff
 from nanochart.trajectories.frames import Place
 from nanochart.trajectories.opening import open_trajectory
 from nanochart.workflow.course import Course, read_courses
@@ -116,7 +117,7 @@ def snapshots_in(
     course: Course,
     window: tuple[float, float],
     n_atoms: int,
-    cutoff: float,
+    cutoff: Cutoff,
     *,
     quenched_by: str | None = None,
 ) -> tuple[tuple[float, Sight], ...]:

@@ -17,6 +17,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from nanochart.composition import is_alloy
 from nanochart.errors import NanochartError
 from nanochart.positions import whole
 from nanochart.sampling.potentials import Potential, lammps_potential
@@ -164,6 +165,12 @@ def _potential(chart_path: Path, given: str | None, pair: Sequence[str] | None) 
         found = rgl(given)
     else:
         chart = load_chart(chart_path / "chart.safetensors" if chart_path.is_dir() else chart_path)
+        if is_alloy(chart.species):
+            # LAMMPS tells types, and who is who decides what a quench makes of it.
+            raise NanochartError(
+                f"the chart is of the alloy {chart.species}: dump the run with elements and "
+                "project the dump instead"
+            )
         found = rgl(chart.provenance.get("potential") or chart.species)
     if pair is None:
         return found
@@ -181,8 +188,10 @@ def _opened(path: Path, header: Sequence[str], now: int) -> PlacedTable:
         return PlacedTable(path, header, keep=0)
     if now == 0:
         raise NanochartError(f"{path}: is there already; move it away, or give another name")
-    steps = [_step_of(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-    return PlacedTable(path, header, keep=sum(step < now for step in steps))
+    with path.open(encoding="utf-8") as file:
+        next(file)
+        kept = sum(_step_of(line) < now for line in file)
+    return PlacedTable(path, header, keep=kept)
 
 
 def _step_of(row: str | None) -> int:

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from nanochart.bias.force import BiasPlan, plan_from_json
 from nanochart.bias.free_energy import (
     block_numbers,
     cells_of,
+    crossings,
+    difference,
     effective_number,
     estimate,
     mbar,
@@ -31,22 +33,31 @@ from nanochart.bias.tables import read_hills, read_table
 from nanochart.errors import NanochartError
 from nanochart.files import write_text
 from nanochart.sampling.lammps import BOLTZMANN
+from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.bias_start import COLVAR, HILLS
+from nanochart.workflow.course import Course, read_courses
 from nanochart.workflow.trajectory import beside
 
 Array = NDArray[np.float64]
 Way = Literal["time", "final"]
 
+#: Times of a frame and of a row of COLVAR are one if they differ by less, ps.
+_SAME_TIME = 1e-3
+
 
 @dataclass(frozen=True)
 class _Run:
-    """A biased run as it was written: its bias, and columns after the transient."""
+    """A biased run as it was written: its bias, and columns after the transient.
+
+    ``states`` (n_samples,) the family of each sample, or the code of its minimum's class.
+    """
 
     path: Path
     plan: BiasPlan
     names: tuple[str, ...]
     columns: dict[str, Array]
     chart: str
+    states: NDArray[np.int64]
 
     def values(self, names: Sequence[str]) -> Array:
         """Return variables (n_samples, n_variables)."""
@@ -58,10 +69,14 @@ class _Run:
 
 @dataclass(frozen=True)
 class FreeEnergies:
-    """What is told: a summary; rows of families: id, share, its error, F and its error, eV."""
+    """What is told: a summary; rows of states: name, share, its error, F and its error, eV.
+
+    ``kind`` says what the states are: families, named by their numbers, or classes.
+    """
 
     summary: dict[str, Any]
-    families: list[tuple[int, float, float, float, float]]
+    kind: str
+    states: list[tuple[str, float, float, float, float]]
 
 
 def free_energies(
@@ -73,8 +88,10 @@ def free_energies(
     surface: Sequence[str] = (),
     bins: int = 40,
     n_blocks: int = 5,
+    minima: Path | None = None,
+    between: tuple[str, str] | None = None,
 ) -> FreeEnergies:
-    """Return the free energies of families, and write them, and a surface, as CSV.
+    """Return the free energies of families or classes, and write them, and a surface, as CSV.
 
     Parameters
     ----------
@@ -82,7 +99,7 @@ def free_energies(
         Trajectories of ``nanochart bias``: one or several walkers of one metadynamics, or windows
         held by restraints at rest, which are joined by MBAR.
     output
-        CSV of the families; the surface goes to ``NAME-surface.csv``.
+        CSV of the states; the surface goes to ``NAME-surface.csv``.
     discard
         Share of each run at its beginning that is left out.
     by
@@ -94,6 +111,12 @@ def free_energies(
         Of each of them.
     n_blocks
         Of time, of each run, for the errors.
+    minima
+        Table of ``nanochart project`` with the runs' frames, quenched: the states are the classes
+        of these minima, and no others of the samples count. Else they are the families whose
+        centres are nearest to the hot samples.
+    between
+        Two states whose difference, and the crossings between them, are told.
 
     Raises
     ------
@@ -108,21 +131,25 @@ def free_energies(
         raise NanochartError(f"{output}: its folder does not exist; make it first")
     found = [_read(path, discard) for path in runs]
     _check(found)
+    if minima is not None:
+        courses = read_courses(minima)
+        found = [_as_minima(run, courses, minima) for run in found]
+    kind = "family" if minima is None else "class"
     kt = BOLTZMANN * found[0].plan.temperature
     exponents = _exponents(found, by, kt)
     weights = weights_of(exponents)
     blocks = block_numbers([len(run) for run in found], n_blocks)
-    numbers = np.concatenate([run.columns["family"] for run in found]).astype(np.int64)
-    ids, cells = np.unique(numbers, return_inverse=True)
+    ids, cells = np.unique(np.concatenate([run.states for run in found]), return_inverse=True)
+    names = [str(i) if minima is None else CLASS_NAMES[i] for i in ids.tolist()]
     told = estimate(cells, len(ids), weights, blocks, kt)
     rows = [
-        (int(i), float(p), float(dp), float(f), float(df))
-        for i, p, dp, f, df in zip(
-            ids, told.share, told.share_error, told.free_energy, told.error, strict=True
+        (name, float(p), float(dp), float(f), float(df))
+        for name, p, dp, f, df in zip(
+            names, told.share, told.share_error, told.free_energy, told.error, strict=True
         )
     ]
     rows.sort(key=lambda row: row[3])
-    _write(output, ("family", "share", "share_error", "free_energy_eV", "error_eV"), rows)
+    _write(output, (kind, "share", "share_error", "free_energy_eV", "error_eV"), rows)
     summary: dict[str, Any] = {
         "samples": len(weights),
         "effective_samples": round(effective_number(weights), 1),
@@ -132,11 +159,20 @@ def free_energies(
         "blocks": f"{n_blocks} of each run",
         "output": str(output),
     }
+    if between is not None:
+        first, second = (_place(one, names, kind) for one in between)
+        free, error = difference(first, second, told, kt)
+        times = [crossings(run.states, int(ids[first]), int(ids[second])) for run in found]
+        summary["difference"] = f"F({between[1]}) - F({between[0]})"
+        summary["difference_eV"] = round(free, 4)
+        summary["difference_error_eV"] = round(error, 4) if np.isfinite(error) else None
+        summary["crossings"] = sum(times)
+        summary["round_trips"] = sum(n // 2 for n in times)
     if surface:
         path = output.with_name(f"{output.stem}-surface.csv")
         _write_surface(path, found, surface, bins, weights, blocks, kt)
         summary["surface"] = str(path)
-    return FreeEnergies(summary, rows)
+    return FreeEnergies(summary, kind, rows)
 
 
 def _read(path: Path, discard: float) -> _Run:
@@ -159,7 +195,35 @@ def _read(path: Path, discard: float) -> _Run:
     left = {name: column[first:] for name, column in columns.items()}
     if not len(left["time"]):
         raise NanochartError(f"{path}: no samples are left; discard less, or run longer")
-    return _Run(path, plan, names, left, chart)
+    return _Run(path, plan, names, left, chart, left["family"].astype(np.int64))
+
+
+def _as_minima(run: _Run, courses: Sequence[Course], table: Path) -> _Run:
+    """Return the samples of a run whose minima a table knows, with the classes of these."""
+    own = [one for one in courses if Path(one.name).name == run.path.name]
+    if len(own) != 1 or own[0].classes is None or not own[0].timed:
+        raise NanochartError(
+            f"{table}: knows no classes of {run.path.name}, or no times; make it with "
+            f"`nanochart project CHART {run.path}`, of all runs and with a chart of minima"
+        )
+    times, classes = own[0].times, own[0].classes
+    rows = np.searchsorted(run.columns["time"], times - _SAME_TIME)
+    known = (rows < len(run)) & (classes >= 0)
+    known[known] &= np.abs(run.columns["time"][rows[known]] - times[known]) < _SAME_TIME
+    if not known.any():
+        raise NanochartError(f"{table}: has no frame of {run.path.name} that is also in COLVAR")
+    columns = {name: column[rows[known]] for name, column in run.columns.items()}
+    return replace(run, columns=columns, states=classes[known])
+
+
+def _place(state: str, names: Sequence[str], kind: str) -> int:
+    """Return where a state is among those that were seen."""
+    known = {name.lower(): i for i, name in enumerate(names)}
+    if state.lower() not in known:
+        raise NanochartError(
+            f"between: there is no {kind} {state!r} in these runs; there are {', '.join(names)}"
+        )
+    return known[state.lower()]
 
 
 def _check(runs: Sequence[_Run]) -> None:
@@ -253,7 +317,7 @@ def _write_surface(
     _write(path, (*names, "free_energy_eV", "error_eV"), rows)
 
 
-def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
+def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

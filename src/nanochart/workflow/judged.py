@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.protocol import TrainingSettings, split
+from nanochart.composition import cluster_name
 from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, rdf_of_positions
 from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.errors import NanochartError
@@ -163,14 +164,19 @@ def _of_files(
 ) -> Structures:
     """Return the structures of files; the units are the chart's."""
     source = Source(
-        files, species=species or chart.species, n_atoms=chart.n_atoms, skip_bad=skip_bad
+        files,
+        species=species or chart.species,
+        n_atoms=chart.n_atoms,
+        skip_bad=skip_bad,
+        alloys=True,
     )
     rdf, classes = [], []
     for path, block in source:
         if block.species != chart.species or block.positions.shape[1] != chart.n_atoms:
             raise NanochartError(
-                f"{path}: holds {block.species}{block.positions.shape[1]}, the charts are of "
-                f"{chart.species}{chart.n_atoms}; give structures of that cluster"
+                f"{path}: holds {cluster_name(block.species, block.positions.shape[1])}, the "
+                f"charts are of {cluster_name(chart.species, chart.n_atoms)}; give structures of "
+                "that cluster"
             )
         cutoff = cutoff_for(block.positions, block.symbols, None)
         classes.append(cluster_class(*environments_and_axes(block.positions, cutoff)))
@@ -192,8 +198,8 @@ def _of_run(entry: Entry) -> Structures:
     unique = landscape["unique"]
     window, bandwidth = unique.attributes["window"], float(unique.attributes["bandwidth"])
     basis = RadialBasis(PAPER_GRID, bandwidth, (int(window[0]), int(window[1])))
-    cluster = f"{landscape.species}{landscape.n_atoms}"
-    if (basis, cluster) != (chart.basis, f"{chart.species}{chart.n_atoms}"):
+    cluster = (landscape.species, landscape.n_atoms)
+    if (basis, cluster) != (chart.basis, (chart.species, chart.n_atoms)):
         raise NanochartError(
             f"{entry.path}: its chart is not of its structures (other cluster or RDF); "
             f"nanochart run {entry.path / 'run.toml'} makes it anew"
@@ -212,6 +218,6 @@ def _kind(chart: Chart) -> str:
     first, last = chart.window
     grid = chart.grid
     return (
-        f"{chart.species}{chart.n_atoms} (RDF bins {first}:{last} of {grid.n_bins} from "
-        f"{grid.start:g} to {grid.stop:g} Å, bandwidth {chart.bandwidth:g} Å)"
+        f"{cluster_name(chart.species, chart.n_atoms)} (RDF bins {first}:{last} of {grid.n_bins} "
+        f"from {grid.start:g} to {grid.stop:g} Å, bandwidth {chart.bandwidth:g} Å)"
     )

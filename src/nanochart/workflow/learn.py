@@ -154,7 +154,12 @@ def _family_words(
     words, defects = [], []
     for start, stop in unique.blocks(_BLOCK):
         positions = quenched.read_rows("positions", unique.read("snapshot", start, stop))
-        found = describe_positions(positions.astype(np.float64), cutoff, threads=available_cores())
+        found = describe_positions(
+            positions.astype(np.float64),
+            cutoff,
+            symbols=run.landscape.symbols,
+            threads=available_cores(),
+        )
         words += found.words
         defects.append(found.defects)
         progress(stop, unique.committed)

@@ -85,7 +85,8 @@ def run_md(
     family
         Of a run: begin at the unique structure nearest to its centre.
     potential
-        RGL set; the element's by default.
+        RGL set, or a run file or folder to take it from; the species' by default. Or the ASE
+        calculator of a run to start from, ``module:name``.
     overwrite
         Begin anew, whatever ``output`` holds.
     chart

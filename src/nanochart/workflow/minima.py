@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.composition import cluster_name, symbols_of
 from nanochart.errors import NanochartError
 from nanochart.files import replacing, write_text
 from nanochart.formats import write_extxyz
@@ -25,13 +26,12 @@ from nanochart.parallel import map_ordered, workers
 from nanochart.progress import Progress, silent
 from nanochart.sampling.basin_hopping import HoppingSettings, Stretch, Walk, hop
 from nanochart.sampling.lammps import engine_for
-from nanochart.sampling.potentials import Potential
+from nanochart.sampling.potentials import Potential, built_in
 from nanochart.sampling.quench import QuenchSettings, local_minimum
-from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import Seed, seed_clusters
 from nanochart.structure.classes import CLASS_NAMES, cluster_class
 from nanochart.structure.cna import environments_and_axes
-from nanochart.structure.cutoffs import neighbour_cutoff
+from nanochart.structure.cutoffs import cluster_cutoff
 
 Array = NDArray[np.float64]
 
@@ -74,15 +74,15 @@ def find_minima(
     Parameters
     ----------
     species, n_atoms
-        The cluster.
+        The cluster: chemical symbol, or the formula of an alloy.
     folder
         Made if it is not there.
     potential
-        RGL set; by default the element's.
+        RGL set; by default the species'.
     n_steps
         Hops of every walk, in all: more of them go on.
     n_walks
-        Walks from every motif.
+        Walks from every motif, in an alloy from every placement of the elements on it.
     settings
         Of the hops.
     n_workers, scheduler
@@ -100,9 +100,7 @@ def find_minima(
     NanochartError
         No potential or no seed; a folder of another search.
     """
-    named = rgl(potential or species)
-    if named.species != species:
-        raise NanochartError(f"the potential {named.name} is for {named.species}, not {species}")
+    named = built_in(species, potential or "")
     settings = settings or HoppingSettings()
     identity = {
         "species": species,
@@ -113,7 +111,7 @@ def find_minima(
     }
     _claim(folder, identity)
     engine = engine_for(named, n_atoms)
-    seeds = seed_clusters(engine)
+    seeds = seed_clusters(engine, seed=settings.seed)
     search = _resumed(folder) or _begun(seeds, n_walks, named)
     with workers(n_workers, scheduler=scheduler) as executor:
         while (done := search.running[0].steps) < n_steps:
@@ -126,7 +124,7 @@ def find_minima(
             progress(done + _ROUND, n_steps, energy=float(search.energies.min()))
     rows = _written(folder, search, seeds, n_walks, named)
     return {
-        "system": f"{species}{n_atoms}",
+        "system": cluster_name(species, n_atoms),
         "potential": named.name,
         "steps": search.running[0].steps,
         "walks": len(search.running),
@@ -187,7 +185,8 @@ def _with(search: _Search, stretches: Iterable[Stretch], potential: Potential) -
 
 
 def _classes(positions: Array, potential: Potential) -> NDArray[np.int8]:
-    environments, n_axes = environments_and_axes(positions, neighbour_cutoff(potential.r0))
+    cutoff = cluster_cutoff(potential.species, positions.shape[1], potential.r0)
+    environments, n_axes = environments_and_axes(positions, cutoff)
     return cluster_class(environments, n_axes)
 
 
@@ -242,7 +241,7 @@ def _written(
             {
                 "class": CLASS_NAMES[code],
                 "energy": final.energy,
-                "from": seeds[int(search.walks[code]) // n_walks].motif,
+                "from": seeds[int(search.walks[code]) // n_walks].name,
                 "walk": int(search.walks[code]),
                 "steps": int(search.steps[code]),
             }
@@ -251,7 +250,9 @@ def _written(
     lowest = rows[order[0]]["energy"]
     rows = [{**rows[i], "above_lowest": rows[i]["energy"] - lowest} for i in order]
     frames = ((structures[i], dict(row)) for i, row in zip(order, rows, strict=True))
-    write_extxyz(folder / "minima.extxyz", frames, potential.species)
+    write_extxyz(
+        folder / "minima.extxyz", frames, symbols_of(potential.species, len(seeds[0].positions))
+    )
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

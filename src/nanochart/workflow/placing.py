@@ -1,4 +1,4 @@
-"""Frames of MD on a chart, one at a time: rows like those that `nanochart project` writes.
+"""Frames of MD on a chart, one at a time: rows as `nanochart project` writes them.
 
 A frame's row depends on the frame alone, not on those placed beside it, so a table that is taken
 up again goes on with the same bits.
@@ -6,9 +6,7 @@ up again goes on with the same bits.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 import time
 from collections.abc import Sequence
@@ -23,7 +21,7 @@ from nanochart.dynamics.projection import project_positions
 from nanochart.errors import NanochartError
 from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import QuenchSettings, local_minimum
-from nanochart.structure.classes import CLASS_NAMES
+from nanochart.workflow.projection_table import TOLD, as_csv, told_columns
 
 if TYPE_CHECKING:
     from nanochart.chart.chart import Chart
@@ -58,8 +56,7 @@ class Placer:
     def header(self) -> tuple[str, ...]:
         """The head of the table."""
         cvs = (f"cv{k + 1}" for k in range(self.chart.model.n_cvs))
-        judged = ("family", "inside", "error", "converged", "energy", "time_ps", "class")
-        return ("file", "frame", *cvs, *judged)
+        return ("file", "frame", *cvs, *TOLD)
 
     def row(self, positions: Array, name: str, frame: int, time_ps: float) -> str:
         """Return the row of a frame (n_atoms, 3) Å, with its end of line."""
@@ -75,17 +72,12 @@ class Placer:
             np.array([energy]),
             potential=None,
         )
-        points, code = one.points, int(one.classes[0])
-        cells: list[Any] = [name, frame, *(f"{value:.6g}" for value in points.cvs[0])]
-        error = "" if np.isnan(points.errors[0]) else f"{points.errors[0]:.6g}"
-        told = f"{energy:.6f}" if np.isfinite(energy) else ""
-        cells += [int(points.families[0]), int(points.inside[0]), error, int(converged), told]
-        word = CLASS_NAMES[code] if code >= 0 else ""
-        cells += [f"{time_ps:.10g}", word]
+        columns: dict[str, Any] = {"file": [name], "frame": np.array([frame])}
+        columns |= told_columns(one, np.array([converged]), np.array([time_ps]))
         if self.frames:
             self.seconds += time.perf_counter() - begun
         self.frames += 1
-        return _line(cells)
+        return as_csv(columns)
 
     @property
     def cost(self) -> dict[str, Any]:
@@ -145,7 +137,7 @@ class PlacedTable:
     """
 
     def __init__(self, path: Path, header: Sequence[str], *, keep: int) -> None:
-        self._path, head = path, _line(header)
+        self._path, head = path, ",".join(header) + "\n"
         self._file = path.open("r+b" if path.exists() else "w+b")
         found = self._file.readline()
         self.rows = 0
@@ -178,9 +170,3 @@ class PlacedTable:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _line(cells: Sequence[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()

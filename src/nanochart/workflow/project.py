@@ -21,11 +21,20 @@ import torch
 
 from nanochart.chart.chart import THERMAL, Chart, load_chart, shipped_charts
 from nanochart.chart.devices import using
-from nanochart.dynamics.projection import COLD, Projected, project_positions, share_of_hot
+from nanochart.composition import cluster_name, elements_of, is_alloy
+from nanochart.dynamics.projection import (
+    COLD,
+    Projected,
+    compared_encoders,
+    project_positions,
+    share_of_hot,
+)
 from nanochart.errors import NanochartError
 from nanochart.parallel import available_cores, map_ordered
 from nanochart.progress import Progress
+from nanochart.sampling.potentials import built_in
 from nanochart.sampling.rgl import PARAMETER_SETS, Rgl, rgl
+from nanochart.sampling.rgl_alloys import RglAlloy
 from nanochart.structure.cutoffs import neighbour_cutoff
 from nanochart.trajectories.frames import Place
 from nanochart.workflow.projection_commits import Commits
@@ -42,6 +51,19 @@ UNIT = 8
 _WIDEST = 3.5
 #: Frames are quenched if more than this share of the first ones are no minima.
 _SHARE_OF_HOT = 0.1
+
+
+def _potential(chart: Chart, asked: str | None) -> Rgl | RglAlloy | None:
+    """Return the RGL potential that was asked for, or the chart's own, if it is one."""
+    if asked is not None and not is_alloy(chart.species):
+        return rgl(asked)
+    named = asked or chart.provenance.get("potential")
+    try:
+        return built_in(chart.species, named or "")
+    except NanochartError:
+        if asked is not None:
+            raise
+        return None
 
 
 def project_files(
@@ -126,13 +148,11 @@ class _Work:
         self.chart, self.output = chart, output
         self.settings, self.tell = settings, tell
         self._check_settings()
-        named = settings.potential or chart.provenance.get("potential")
-        if named is None:
-            named = chart.species if chart.species in PARAMETER_SETS else None
-        known = named in PARAMETER_SETS or settings.potential is not None
         # A chart of a potential of one's own knows its name only: no other may take its place.
-        self.potential: Rgl | None = rgl(str(named)) if known else None
-        length = PARAMETER_SETS[chart.species].r0 if chart.species in PARAMETER_SETS else None
+        self.potential = _potential(chart, settings.potential)
+        elements = elements_of(chart.species)
+        known = [PARAMETER_SETS[one].r0 for one in elements if one in PARAMETER_SETS]
+        length = max(known) if len(known) == len(elements) else None
         self.reading = Reading(
             files,
             settings,
@@ -149,8 +169,13 @@ class _Work:
             )
         if one.species not in (None, chart.species):
             raise NanochartError(
-                f"--species {one.species}: this chart was trained on {chart.species}{chart.n_atoms}"
+                f"--species {one.species}: this chart was trained on "
+                f"{cluster_name(chart.species, chart.n_atoms)}"
             )
+        if one.encoder == "distilled":
+            chart.distilled_encoder()
+        elif one.encoder != "trained":
+            raise NanochartError(f"--encoder {one.encoder}: give trained or distilled")
         if one.quench and chart.mode == THERMAL:
             raise NanochartError(
                 "--quench: this is a thermal chart, which takes hot frames as they are; quench "
@@ -162,6 +187,8 @@ class _Work:
         path = chart_path if Path(chart_path).exists() else shipped_charts()[str(chart_path)]
         digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
         settings = {k: v for k, v in asdict(self.settings).items() if k not in ("last", "quench")}
+        if self.settings.encoder == "trained":
+            del settings["encoder"]  # as in records of before there was a choice
         return {"chart": digest, "quench asked": self.settings.quench, **settings}
 
     def start(self, record: Record | None) -> tuple[int, Point] | None:
@@ -262,6 +289,10 @@ class _Work:
             for chunk, projected in map_ordered(
                 pool, self._projected, chunks, in_flight=threads + 1
             ):
+                if self.settings.encoder == "distilled" and projected is not None:
+                    record.distilled = record.distilled or compared_encoders(
+                        self.chart, chunk.positions
+                    )
                 commits.add(chunk, projected)
                 done += chunk.frames
                 total = known or self.reading.guessed_frames(done, chunk)
@@ -279,6 +310,7 @@ class _Work:
             potential=self.potential,
             errors=self.settings.errors,
             words=self.settings.words,
+            encoder=self.settings.encoder,
         )
 
     def tell_cut_off(self) -> None:
@@ -298,6 +330,14 @@ class _Work:
                 f"{counts['repeated times']:,} frames are not later than one before them, as after "
                 "a restart; --in-order leaves them out"
             )
+        if 2 * counts["outside"] > record.end.rows:
+            of = f"{self.chart.species}{self.chart.n_atoms}"
+            self.tell(
+                f"{counts['outside']:,} of {record.end.rows:,} structures lie outside the chart's "
+                f"domain: are they {of if self.chart.mode == THERMAL else f'minima of {of}'}?"
+            )
+        if record.distilled is not None:
+            self.tell(_told_of_distilled(record.distilled))
         names = ("outside", "failed quenches", "evaporated", "other sizes", "repeated times")
         return {
             "structures": record.end.rows,
@@ -306,3 +346,14 @@ class _Work:
             "skipped": counts["skipped"],
             "output": str(self.output),
         }
+
+
+def _told_of_distilled(found: dict[str, Any]) -> str:
+    """Return a line on how far the distilled encoder is from the chart's own."""
+    rms = ", ".join(f"{one:.2g}" for one in found["rms"])
+    spread = ", ".join(f"{one:.2g}" for one in found["standard_deviation"])
+    return (
+        f"the distilled encoder's CVs differ from the chart's own by {rms} (root mean square; the "
+        f"CVs spread by {spread}), the family in {found['other_family']:,} of the first "
+        f"{found['structures']:,} structures"
+    )

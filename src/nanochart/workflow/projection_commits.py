@@ -6,15 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nanochart.dynamics.projection import Projected
-from nanochart.structure.classes import CLASS_NAMES
 from nanochart.trajectories.frames import Place
 from nanochart.trajectories.selection import CLUSTERS
 from nanochart.workflow.projection_reading import Chunk, Reading
 from nanochart.workflow.projection_record import FileRecord, Point, Record, write_record
-from nanochart.workflow.projection_table import Columns, open_table
+from nanochart.workflow.projection_table import Columns, open_table, told_columns
 
 
 class Commits:
@@ -96,19 +93,10 @@ class Commits:
 
 def columns_of(reading: Reading, chunk: Chunk, projected: Projected) -> Columns:
     """Return the rows of a chunk."""
-    points, path = projected.points, str(reading.files[chunk.file])
+    path = str(reading.files[chunk.file])
     columns: dict[str, Any] = {"file": [path] * len(chunk.numbers), "frame": chunk.numbers}
-    columns |= {f"cv{k + 1}": column for k, column in enumerate(points.cvs.T)}
-    columns |= {
-        "family": points.families,
-        "inside": points.inside.astype(np.int8),
-        "error": points.errors,
-        "converged": chunk.converged.astype(np.int8),
-        "energy": projected.energies,
-        "time_ps": chunk.times,
-        "class": ["" if k < 0 else CLASS_NAMES[k] for k in projected.classes.tolist()],
-        "evaporated": chunk.evaporated,
-    }
+    columns |= told_columns(projected, chunk.converged, chunk.times)
+    columns["evaporated"] = chunk.evaporated
     if reading.selection.pieces == CLUSTERS:
         columns["cluster"] = chunk.cluster
     if reading.settings.words:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from nanochart.parallel import workers
+from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import Minima, QuenchSettings, joined, quench_batches
-from nanochart.sampling.rgl import Rgl
 from nanochart.trajectories.frames import Array
 from nanochart.workflow.projection_reading import Chunk
 
@@ -28,7 +28,7 @@ def quenchers(n_workers: int, scheduler: str | None) -> Iterator[tuple[Executor,
 
 
 def quenched(
-    chunks: Iterator[Chunk], potential: Rgl, executor: Executor, in_flight: int
+    chunks: Iterator[Chunk], potential: Potential, executor: Executor, in_flight: int
 ) -> Iterator[Chunk]:
     """Yield the chunks with minima in place of their structures."""
     waiting: deque[Chunk] = deque()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.chart.gradient import EncoderName
 from nanochart.errors import NanochartError
 from nanochart.trajectories.frames import Array, Frames, Place, Trajectory
 from nanochart.trajectories.opening import open_trajectory
@@ -45,6 +46,8 @@ class ProjectionSettings:
         Leave out frames whose time is not later than all before.
     skip_bad
         Leave out and count frames that hold no structure.
+    encoder
+        ``"trained"``, or the chart's ``"distilled"`` one.
     """
 
     first: int = 0
@@ -63,6 +66,7 @@ class ProjectionSettings:
     words: bool = False
     in_order: bool = False
     skip_bad: bool = False
+    encoder: EncoderName = "trained"
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,7 +53,10 @@ class FileRecord:
 
 @dataclass
 class Record:
-    """All of it. ``end``, ``counts`` and ``latest`` are those of the whole table."""
+    """All of it. ``end``, ``counts`` and ``latest`` are those of the whole table.
+
+    ``distilled``: how far the distilled encoder was from the chart's own, if it was used.
+    """
 
     settings: dict[str, Any]
     quench: bool
@@ -62,6 +65,7 @@ class Record:
     counts: dict[str, int] = field(default_factory=dict)
     latest: float | None = None
     finished: bool = False
+    distilled: dict[str, Any] | None = None
 
 
 def digest_of(frames: Frames) -> str:
@@ -127,6 +131,7 @@ def read_record(output: Path, settings: dict[str, Any]) -> Record | None:
             dict(content["counts"]),
             content["latest"],
             bool(content["finished"]),
+            content.get("distilled"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise NanochartError(

@@ -19,8 +19,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from nanochart.dynamics.projection import Projected
 from nanochart.errors import NanochartError
 from nanochart.files import replacing
+from nanochart.structure.classes import CLASS_NAMES
 
 #: Rows of a Zarr chunk.
 _CHUNK = 8192
@@ -37,6 +39,44 @@ class End(NamedTuple):
 
 #: Columns by name, each of one length: numbers in arrays, words in lists.
 Columns = Mapping[str, NDArray[Any] | Sequence[str]]
+
+
+#: What is told of every structure behind its CVs.
+TOLD = ("family", "inside", "error", "converged", "energy", "time_ps", "class")
+
+
+def told_columns(projected: Projected, converged: NDArray[np.bool_], times: Any) -> dict[str, Any]:
+    """Return what is told of structures: their CVs, and ``TOLD``.
+
+    Parameters
+    ----------
+    projected
+        Where they are.
+    converged : ndarray of bool, shape (n_structures,)
+    times : ndarray, shape (n_structures,), ps
+    """
+    points, classes = projected.points, projected.classes.tolist()
+    told = (
+        points.families,
+        points.inside.astype(np.int8),
+        points.errors,
+        converged.astype(np.int8),
+        projected.energies,
+        times,
+        ["" if code < 0 else CLASS_NAMES[code] for code in classes],
+    )
+    cvs = {f"cv{k + 1}": column for k, column in enumerate(points.cvs.T)}
+    return cvs | dict(zip(TOLD, told, strict=True))
+
+
+def as_csv(columns: Columns, *, header: bool = False) -> str:
+    """Return rows as lines of CSV."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    if header:
+        rows.writerow(columns)
+    rows.writerows(zip(*(_as_text(name, one) for name, one in columns.items()), strict=True))
+    return text.getvalue()
 
 
 class Table(Protocol):
@@ -97,12 +137,7 @@ class _Csv:
         self._rows = end.rows
 
     def append(self, columns: Columns) -> None:
-        text = io.StringIO(newline="")
-        rows = csv.writer(text, lineterminator="\n")
-        if not self._file.tell():
-            rows.writerow(columns)
-        rows.writerows(zip(*(_as_text(name, one) for name, one in columns.items()), strict=True))
-        self._file.write(text.getvalue().encode())
+        self._file.write(as_csv(columns, header=not self._file.tell()).encode())
         self._rows += len(next(iter(columns.values())))
 
     def flush(self) -> End:

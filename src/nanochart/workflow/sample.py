@@ -42,7 +42,7 @@ def seed(run: Run, progress: Progress) -> None:
     for done, motif in enumerate(MOTIFS):
         progress(done, len(MOTIFS))
         with contextlib.suppress(NanochartError):  # a small size may not carry every motif
-            found += seed_clusters(engine, motifs=(motif,))
+            found += seed_clusters(engine, motifs=(motif,), seed=run.file.sampling.seed)
     if not found:
         raise NanochartError(
             f"no seed cluster of {run.file.name} could be quenched; check potential and n_atoms"
@@ -53,7 +53,10 @@ def seed(run: Run, progress: Progress) -> None:
         len(found),
         chunk=len(found),
         flags={"motif": dict(enumerate(MOTIFS))},
-        attributes={"potential": potential_of(run.file).name},
+        attributes={
+            "potential": potential_of(run.file).name,
+            "placements": [seed.placement for seed in found],
+        },
     )
     group.write(
         0,
@@ -74,6 +77,7 @@ def sample(run: Run, progress: Progress) -> None:
         timestep=sampling.timestep,
         damping=sampling.damping,
         seed=sampling.seed,
+        species_swaps=run.file.species_swaps,
     )
     group = run.rows("sample", "snapshots", run.n_snapshots, chunk=run.chunk)
     replicas = _replicas_so_far(run, group, settings, potential)
@@ -112,16 +116,29 @@ def _replicas_so_far(
     state = group.attributes.get("state")
     if state is not None:
         return Replicas.from_arrays(group.load_state(int(state)))
-    starts = run.landscape["seeds"].read("positions")
-    if run.file.sampling.starts == "best":
+    seeds, wanted = run.landscape["seeds"], run.file.sampling.starts
+    starts = seeds.read("positions")
+    if wanted == "best":
         starts = starts[:1]
+    elif wanted != "motifs":
+        starts = starts[seeds.read("motif") == MOTIFS.index(wanted)]
+        if not len(starts):
+            raise NanochartError(
+                f"starts: no {wanted} seed of {run.file.name} could be quenched; begin with 'best'"
+            )
     return initial_replicas(list(starts), settings, potential)
 
 
 def _with_counters_reset(replicas: Replicas) -> Replicas:
     """Count swaps from the end of the burn-in on, as the snapshots are."""
-    zero = np.zeros_like(replicas.swap_attempts)
-    return replace(replicas, swap_attempts=zero, swap_accepts=zero)
+    zero, none = np.zeros_like(replicas.swap_attempts), np.zeros_like(replicas.species_attempts)
+    return replace(
+        replicas,
+        swap_attempts=zero,
+        swap_accepts=zero,
+        species_attempts=none,
+        species_accepts=none,
+    )
 
 
 def _commit_snapshots(
@@ -146,6 +163,8 @@ def _commit_snapshots(
         state=replicas.cycle,
         swap_attempts=replicas.swap_attempts.tolist(),
         swap_accepts=replicas.swap_accepts.tolist(),
+        species_attempts=replicas.species_attempts.tolist(),
+        species_accepts=replicas.species_accepts.tolist(),
     )
     group.drop_states(keep=replicas.cycle)
 

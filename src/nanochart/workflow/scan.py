@@ -95,7 +95,7 @@ def _inputs(files: Sequence[Path], *, species: str | None, skip_bad: bool) -> ND
                 f"{files[0]}: has no unique minima yet; nanochart classify {files[0]} finds them"
             )
         return inputs_of(landscape["unique"])[0]
-    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad, alloys=True)
     positions, symbol = source.all_positions()
     basis = RadialBasis(window=window_of(positions, symbol))
     rdf = rdf_of_positions(positions, basis, threads=available_cores())

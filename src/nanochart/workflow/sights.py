@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from nanochart.parallel import available_cores
 from nanochart.show.content import FamilyRow
 from nanochart.show.sights import Sight
+from nanochart.structure.cutoffs import Cutoff
 from nanochart.structure.description import describe_positions
 from nanochart.structure.rosettes import rosette_atoms
 from nanochart.workflow.describe import cutoff_of
 from nanochart.workflow.run import Run
 
 
-def sights_of(positions: NDArray[np.float64], cutoff: float) -> list[Sight]:
+def sights_of(positions: NDArray[np.float64], cutoff: Cutoff) -> list[Sight]:
     """Return how to look at structures, (n_structures, n_atoms, 3), with a CNA cut-off in Å."""
     found = describe_positions(positions, cutoff, threads=available_cores())
     return [

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
-from nanochart.formats import Block, write_extxyz
+from nanochart.formats import Block, in_formula_order, write_extxyz
 from nanochart.parallel import available_cores, workers
 from nanochart.progress import Progress
 from nanochart.sampling.quench import Minima, QuenchSettings, quench
@@ -31,14 +31,14 @@ def quench_files(
 ) -> dict[str, Any]:
     """Quench every structure of some files into an extended XYZ file."""
     check_output(output)
-    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad, alloys=True)
     settings = QuenchSettings(force_tolerance=force_tolerance)
     done = failed = 0
-    symbol = ""
 
     def minima(blocks: Iterator[tuple[Path, Block]], executor: Any) -> Iterator[Any]:
         nonlocal done, failed
         for path, block in blocks:
+            block = in_formula_order(block)
             found = quench(
                 block.positions,
                 potential=potential,
@@ -56,8 +56,8 @@ def quench_files(
         first = next(blocks, None)
         if first is None:
             raise NanochartError(f"{files[0]}: holds no usable structure")
-        symbol = first[1].species
-        write_extxyz(output, minima(_chain(first, blocks), executor), symbol)
+        symbols = in_formula_order(first[1]).symbols
+        write_extxyz(output, minima(_chain(first, blocks), executor), symbols)
     return {"quenched": done, "failed": failed, "skipped": source.skipped, "output": str(output)}
 
 
@@ -108,7 +108,7 @@ def train_files(
     for path in (output, log):
         if path is not None:
             check_output(path)
-    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad)
+    source = Source(files, species=species, n_atoms=None, skip_bad=skip_bad, alloys=True)
     positions, symbol = source.all_positions()
     n_structures = len(positions)
     if not keep_duplicates:
@@ -157,7 +157,9 @@ def families_of(
         if output is None:
             raise NanochartError("families found anew need a chart to go into: give --output")
         check_output(output)
-        source = Source(files, species=species, n_atoms=chart.n_atoms, skip_bad=skip_bad)
+        source = Source(
+            files, species=species, n_atoms=chart.n_atoms, skip_bad=skip_bad, alloys=True
+        )
         positions, symbol = source.all_positions()
         families, labels = find_families(
             chart.transform(positions), bandwidth=bandwidth, progress=progress

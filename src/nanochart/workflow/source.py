@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
-from nanochart.formats import Block, read_structures
+from nanochart.formats import Block, in_formula_order, read_structures
 from nanochart.landscape import is_landscape, open_landscape
 
 
@@ -51,8 +51,11 @@ class Source:
             yield from read_structures(path, n_atoms=n_atoms, **self._options)
 
     def all_positions(self) -> tuple[NDArray[np.float64], str]:
-        """Return everything as one array (n_structures, n_atoms, 3), and the element."""
-        blocks = [block for _, block in self]
+        """Return everything as one array (n_structures, n_atoms, 3), and the species.
+
+        The atoms of an alloy are in the order of its formula.
+        """
+        blocks = [in_formula_order(block) for _, block in self]
         if not blocks:
             raise NanochartError(f"{self._files[0]}: holds no usable structure")
         return np.concatenate([block.positions for block in blocks]), blocks[0].species
@@ -65,7 +68,7 @@ def _landscape_blocks(path: Path) -> Iterator[Block]:
     for start, stop in unique.blocks(512):
         rows = unique.read("snapshot", start, stop)
         positions = quenched.read_rows("positions", rows).astype(np.float64)
-        yield Block(positions, rows, landscape.species, 0)
+        yield Block(positions, rows, landscape.symbols, 0)
 
 
 def check_output(path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nanochart.composition import is_alloy
 from nanochart.landscape import Landscape
 from nanochart.progress import Progress, silent
 from nanochart.workflow import describe
@@ -34,6 +35,15 @@ def _system(file: RunFile) -> Mapping[str, Any]:
         **system,
         "own_potential": hashlib.sha256(repr(file.make_potential()).encode()).hexdigest(),
     }
+
+
+def _sampling(file: RunFile) -> Mapping[str, Any]:
+    """Return how cycles are made; how many, and how often they are written, changes none."""
+    without = {"cycles", "commit_every", "species_swaps"}
+    settings = _section("sampling", without=without)(file)
+    if not is_alloy(file.system.species):
+        return settings  # as it was before there were alloys: such runs go on
+    return {**settings, "species_swaps": file.species_swaps}
 
 
 def _quench(file: RunFile) -> Mapping[str, Any]:
@@ -78,8 +88,7 @@ STAGES: tuple[Stage, ...] = (
         "sample",
         "parallel-tempering MD",
         ("seeds",),
-        # How many cycles, and how often they are written, changes none of those there are.
-        _section("sampling", without={"cycles", "commit_every"}),
+        _sampling,
         sampling_stages.sample,
         extent=_section("sampling", only={"cycles"}),
     ),

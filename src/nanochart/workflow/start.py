@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.composition import is_alloy, named_cluster
 from nanochart.errors import NanochartError
-from nanochart.formats import read_structures
+from nanochart.formats import in_formula_order, read_structures
 from nanochart.landscape import Landscape, open_landscape
-from nanochart.sampling.potentials import Potential
-from nanochart.sampling.rgl import rgl
+from nanochart.sampling.potentials import AsePotential, Potential, built_in
+from nanochart.sampling.rgl import PARAMETER_SETS
 from nanochart.sampling.seeds import MOTIFS
 from nanochart.workflow.config import RunFile, parse_run_file, read_run_file
 from nanochart.workflow.sample import potential_of
@@ -50,9 +51,10 @@ def find_start(
     Raises
     ------
     NanochartError
-        The file or frame cannot be used, or what a motif needs is not given.
+        The file or frame cannot be used, or what a motif needs is not given; or the run's potential
+        is code (an ASE calculator) that ``potential`` does not name.
     """
-    named: Potential | None = None if potential is None else rgl(potential)
+    of_run: Potential | None = None
     motif = {name.lower(): name for name in MOTIFS}.get(start.lower())
     folder = motif is None and Path(start).is_dir()
     if family is not None and not folder:
@@ -60,7 +62,7 @@ def find_start(
     if motif is None:
         if folder:
             positions, of_run = _structure_of_run(Path(start), frame, family)
-            named, species = named or of_run, of_run.species
+            species = of_run.species
         elif not Path(start).is_file():
             raise NanochartError(
                 f"{start}: no such file, and no motif; those are {', '.join(MOTIFS)}"
@@ -71,26 +73,78 @@ def find_start(
         name = f"sha256 {hashlib.sha256(positions.tobytes()).hexdigest()}"
     else:
         positions, name = None, motif
-        species = species or (named.species if named else None)
+        if species is None and potential is not None:
+            species = _species_named(potential)
+        if species is not None and (is_alloy(species) or not species.isalpha()):
+            species, n_atoms = named_cluster(species, n_atoms)
         if species is None or n_atoms is None:
             lacking = "--species" if species is None else "--n-atoms"
             raise NanochartError(f"the motif {motif} needs {lacking}")
         if n_atoms < 2:
             raise NanochartError(f"a cluster needs at least 2 atoms, not {n_atoms}")
-    named = named or rgl(species)
-    if named.species != species:
+    return Start(name, positions, n_atoms, _potential(potential, species, of_run, start))
+
+
+def _potential(asked: str | None, species: str, of_run: Potential | None, start: str) -> Potential:
+    """Return what moves the atoms: what was asked for, the run's, or the species' own."""
+    if asked is not None and ":" not in asked:
+        return potential_named(asked, species)
+    if isinstance(of_run, AsePotential) and asked != of_run.calculator:
+        # A run folder may come from anywhere, and this potential is code to be run.
         raise NanochartError(
-            f"the potential {named.name} is for {named.species}, but the cluster is of {species}"
+            f"{start}: its potential runs the code {of_run.calculator}; if you trust it, give "
+            f"--potential {of_run.calculator}"
         )
-    return Start(name, positions, n_atoms, named)
+    if asked is not None and not isinstance(of_run, AsePotential):
+        raise NanochartError(
+            f"the potential {asked} names code: only a run folder with such a [potential] takes it"
+        )
+    return of_run or built_in(species)
+
+
+def potential_named(name: str, species: str) -> Potential:
+    """Return an RGL set by its name, or the potential of a run file or a run folder.
+
+    Raises
+    ------
+    NanochartError
+        There is no such set, or the file cannot be read; it is of another species; or a folder's
+        potential is code.
+    """
+    path = Path(name)
+    if not _is_run(path):
+        return built_in(species, name)
+    found = potential_of(_run_file(path))
+    if isinstance(found, AsePotential) and path.is_dir():
+        raise NanochartError(
+            f"{path}: its potential runs the code {found.calculator}; if you trust it, give "
+            f"--potential {path / 'run.toml'}"
+        )
+    if found.species != species:
+        raise NanochartError(
+            f"the potential of {path} is for {found.species}, but the cluster is of {species}"
+        )
+    return found
+
+
+def _species_named(potential: str) -> str | None:
+    """Return the species that a potential is for, where its name tells."""
+    if _is_run(Path(potential)):
+        return _run_file(Path(potential)).system.species
+    return PARAMETER_SETS[potential].species if potential in PARAMETER_SETS else None
+
+
+def _is_run(path: Path) -> bool:
+    return path.suffix == ".toml" or path.is_dir()
 
 
 def _frame_of(
     path: Path, frame: int, species: str | None, n_atoms: int | None
 ) -> tuple[Array, str]:
-    """Return one frame (n_atoms, 3) of a structure file, and its element."""
-    for block in read_structures(path, species=species, n_atoms=n_atoms):
+    """Return one frame (n_atoms, 3) of a structure file, and its species."""
+    for block in read_structures(path, species=species, n_atoms=n_atoms, alloys=True):
         if frame in block.frames:
+            block = in_formula_order(block)
             return np.ascontiguousarray(block.positions[block.frames == frame][0]), block.species
     raise NanochartError(f"{path}: has no frame {frame}; they count from 0")
 
@@ -120,10 +174,12 @@ def _structure_of_run(
     return np.ascontiguousarray(positions, dtype=np.float64), potential
 
 
-def _run_file(folder: Path) -> RunFile:
-    path = folder / "run.toml"
+def _run_file(path: Path) -> RunFile:
+    """Return a run file, or that of a run folder."""
     if not path.is_file():
-        raise NanochartError(f"{folder}: is no run folder; make one with `nanochart run`")
+        if not (path / "run.toml").is_file():
+            raise NanochartError(f"{path}: is no run folder; make one with `nanochart run`")
+        path = path / "run.toml"
     return parse_run_file(read_run_file(path), where=str(path))
 
 

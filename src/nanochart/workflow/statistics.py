@@ -77,6 +77,8 @@ def run_statistics(
         "temperatures": ladder.tolist(),
     }
     result["exchange"] = _exchange(snapshots, ladder, walkers, _cycle_ns(file))
+    if (swaps := _species_swaps(snapshots)) is not None:
+        result["species_swaps"] = swaps
     result["populations"] = _sampled_populations(groups, ladder)
     if np.isfinite(energies).all():
         result |= _by_energy(energies, ladder, file, groups, temperatures, rungs)
@@ -191,6 +193,19 @@ def _exchange(
         "replicas_with_round_trips": trips.walked,
         "round_trip_ns": trips.time * cycle_ns if trips.n_trips else None,
         "poor_pairs": poor_pairs(attempted, accepted, ladder),
+    }
+
+
+def _species_swaps(snapshots: Group) -> dict[str, Any] | None:
+    """Return how many unlike atoms changed places at each temperature, if any were asked to."""
+    attempted = np.asarray(snapshots.attributes.get("species_attempts", []), dtype=np.int64)
+    if not attempted.any():
+        return None
+    accepted = np.asarray(snapshots.attributes["species_accepts"], dtype=np.int64)
+    return {
+        "attempted": attempted.tolist(),
+        "accepted": accepted.tolist(),
+        "acceptance": (accepted / np.maximum(attempted, 1)).tolist(),
     }
 
 

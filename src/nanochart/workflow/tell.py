@@ -14,6 +14,7 @@ from nanochart.chart.chart import Chart, load_chart
 from nanochart.chart.families import Families
 from nanochart.chart.hierarchy import Relief, family_tree, relief
 from nanochart.chart.layers import layers_of
+from nanochart.composition import is_alloy
 from nanochart.errors import NanochartError
 from nanochart.progress import Progress
 from nanochart.sampling.heat_capacity import HeatCapacity, heat_capacity
@@ -86,6 +87,7 @@ def report_content(run: Run) -> ReportContent:
     cvs = points.read("cvs")[rows]
     assert chart.families is not None  # the stage before saw to it
     heat = _heat(run, ladder)
+    attempted, accepted = _species_swaps(run)
     return ReportContent(
         title=f"Chart of {run.file.name}",
         species=run.file.system.species,
@@ -111,6 +113,8 @@ def report_content(run: Run) -> ReportContent:
         n_failed=int((~good).sum()),
         swaps_attempted=np.asarray(snapshots.attributes["swap_attempts"]),
         swaps_accepted=np.asarray(snapshots.attributes["swap_accepts"]),
+        species_swaps_attempted=attempted,
+        species_swaps_accepted=accepted,
         time_per_replica_ns=times["total"],
         burn_in_ns=times["burn_in"],
         snapshot_interval_ps=times["interval_ps"],
@@ -131,6 +135,17 @@ def report_content(run: Run) -> ReportContent:
             for name, record in run.records().items()
         ),
     )
+
+
+def _species_swaps(run: Run) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    """Return how many unlike atoms of an alloy were to change places at each temperature, and did.
+
+    None where there are none, or where a run does not know.
+    """
+    attributes = run.landscape["snapshots"].attributes
+    if not is_alloy(run.file.system.species) or "species_attempts" not in attributes:
+        return None, None
+    return np.asarray(attributes["species_attempts"]), np.asarray(attributes["species_accepts"])
 
 
 def family_rows(
@@ -281,6 +296,12 @@ def _cautions(
         cautions.append(
             "The replicas started from different motifs in turn, so that a short run sees many "
             "structures; cold replicas keep the motif they started from."
+        )
+    if is_alloy(run.file.system.species):
+        cautions.append(
+            "The chart is learned from all distances, whatever the elements: structures of one "
+            "shape that differ in which element sits where lie close together on it, and may be "
+            "one family."
         )
     if run.file.training.epochs < 100:
         cautions.append(

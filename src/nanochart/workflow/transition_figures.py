@@ -75,14 +75,14 @@ def course_plates(
 def _snapshots(course: Course, chart: Chart | None, window: tuple[float, float]) -> Any:
     """Return structures of a window, quenched if the chart is one of minima."""
     from nanochart.chart.chart import QUENCHED
-    from nanochart.sampling.rgl import rgl
-    from nanochart.structure.cutoffs import neighbour_cutoff
+    from nanochart.sampling.potentials import built_in
+    from nanochart.structure.cutoffs import cluster_cutoff
 
     if chart is None:
         return ()
-    potential = rgl(chart.provenance.get("potential") or chart.species)
+    potential = built_in(chart.species, chart.provenance.get("potential") or "")
     quenched_by = potential.name if chart.mode == QUENCHED else None
-    cutoff = neighbour_cutoff(potential.r0)
+    cutoff = cluster_cutoff(chart.species, chart.n_atoms, potential.r0)
     return snapshots_in(course, window, chart.n_atoms, cutoff, quenched_by=quenched_by)
 
 

@@ -15,6 +15,8 @@ from torch import nn
 
 from nanochart.bias.exports.function import ChartFunction
 from nanochart.chart.chart import Chart
+from nanochart.composition import is_alloy
+from nanochart.errors import NanochartError
 from nanochart.sampling.rgl import PARAMETER_SETS, Rgl
 
 
@@ -105,6 +107,11 @@ def subject_of(chart: Chart, encoder: nn.Module | None = None) -> Subject:
         A module whose ``encode`` takes scaled RDFs (batch, n_bins) to CVs (batch, n_cvs); by
         default the chart's own network.
     """
+    if is_alloy(chart.species):
+        raise NanochartError(
+            f"export: this chart is of the alloy {chart.species}; only charts of one element are "
+            "exported"
+        )
     function = ChartFunction(chart.basis, chart.scaling, encoder or chart.model, chart.n_atoms)
     families = [
         {"id": one.id, "name": one.name, "centre": np.asarray(one.centre, dtype=float).tolist()}

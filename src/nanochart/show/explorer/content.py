@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nanochart.composition import cluster_name, symbols_of
 from nanochart.show.atoms import ENVIRONMENT_COLOURS
 from nanochart.show.content import FamilyRow
 from nanochart.show.palette import CLASS_PALETTE, NO_FAMILY, family_colour, on_dark
@@ -92,6 +93,11 @@ class ExplorerPoints:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Chemical symbol of every atom, in the order of all positions."""
+        return symbols_of(self.species, self.n_atoms)
+
 
 @dataclass(frozen=True, eq=False)
 class ExplorerStructures:
@@ -167,6 +173,8 @@ def legend_of(points: ExplorerPoints) -> dict[str, Any]:
     return {
         "title": points.title,
         "species": points.species,
+        "name": cluster_name(points.species, points.n_atoms),
+        "symbols": list(points.symbols),
         "n_atoms": points.n_atoms,
         "n_points": len(points),
         "temperatures": np.asarray(points.temperatures, dtype=float).tolist(),

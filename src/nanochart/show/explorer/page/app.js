@@ -19,8 +19,8 @@
   const { header, columns } = data, n = header.n_points;
   const families = new Map(header.families.map((one) => [one.id, one]));
   const nameOf = (id) => (families.has(id) ? `${id} ${families.get(id).name}` : "no family");
-  at("title").textContent = `${header.species}${header.n_atoms}`;
-  at("title").title = header.title, document.title = `${header.species}${header.n_atoms} · ${header.title} · nanochart`;
+  at("title").textContent = `${header.name}`;
+  at("title").title = header.title, document.title = `${header.name} · ${header.title} · nanochart`;
   const properties = NC.properties(header, columns), filters = NC.filters(properties, columns, n);
   // What several parts of the page look at: the structures kept and the current one, the words.
   const page = { header, columns, n, source, families, nameOf, filters, properties, attempt, kept: [], current: null, told: null, colourBy: "class" };

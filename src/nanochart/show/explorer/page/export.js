@@ -10,11 +10,11 @@ NC.save = (name, content, type) => {
 };
 
 // info: what is known of each structure beside its positions, {name: number, text or boolean}.
-NC.extxyz = (structures, symbol) => structures.map(({ structure: s, info }) => {
+NC.extxyz = (structures, symbols) => structures.map(({ structure: s, info }) => {
   const value = (v) => (typeof v === "boolean" ? (v ? "T" : "F") : typeof v === "number" ? String(v) : `"${String(v).replaceAll('"', "'")}"`);
   const comment = Object.entries(info).map(([name, v]) => `${name}=${value(v)}`).join(" ");
   const lines = Array.from({ length: s.nAtoms }, (_, i) =>
-    [symbol, ...[0, 1, 2].map((k) => s.positions[3 * i + k].toFixed(6)), s.environment[i], s.neighbours[i]].join(" "));
+    [symbols[i], ...[0, 1, 2].map((k) => s.positions[3 * i + k].toFixed(6)), s.environment[i], s.neighbours[i]].join(" "));
   return `${s.nAtoms}\nProperties=species:S:1:pos:R:3:environment:I:1:neighbours:I:1 ${comment} pbc="F F F"\n${lines.join("\n")}\n`;
 }).join("");
 
@@ -30,8 +30,8 @@ NC.chemiscope = (structures, header) => {
   properties.environment = ofAtoms("environment", (code) => header.environments[code].name);
   properties.neighbours = ofAtoms("neighbours", Number);
   return JSON.stringify({
-    meta: { name: `${header.species}${header.n_atoms}: ${header.title}`, description: "Structures and chart coordinates, written by the nanochart explorer." },
-    structures: structures.map(({ structure: s }) => ({ size: s.nAtoms, names: new Array(s.nAtoms).fill(header.species), x: axis(s, 0), y: axis(s, 1), z: axis(s, 2) })),
+    meta: { name: `${header.name}: ${header.title}`, description: "Structures and chart coordinates, written by the nanochart explorer." },
+    structures: structures.map(({ structure: s }) => ({ size: s.nAtoms, names: header.symbols, x: axis(s, 0), y: axis(s, 1), z: axis(s, 2) })),
     properties,
     settings: { target: "structure", map: { x: { property: "cv1" }, y: { property: "cv2" }, z: { property: "cv3" }, color: { property: "energy_above_lowest" } } },
   });
@@ -71,9 +71,9 @@ NC.exportButtons = (page, { takeStructures, embeddedPoints }) => {
     if (!list.length) throw new Error("No structure is shown: nothing was written.");
     return list.map((s) => ({ structure: s, info: infoOf(s) }));
   };
-  const stem = `${header.species}${header.n_atoms}`;
+  const stem = `${header.name}`;
   const exporters = {
-    extxyz: async () => NC.save(`${stem}.extxyz`, NC.extxyz(await exported(), header.species), "text/plain"),
+    extxyz: async () => NC.save(`${stem}.extxyz`, NC.extxyz(await exported(), header.symbols), "text/plain"),
     chemiscope: async () => NC.save(`${stem}-chemiscope.json`, NC.chemiscope(await exported(), header), "application/json"),
     table: async () => {
       const lines = ["row,cv1,cv2,cv3,class,family,energy_eV,temperature_K,error,inside"];
