@@ -42,7 +42,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["p
 ]
 #: Programs of others that pages call. A name that is not here is a slip of the pen, or new.
 OTHERS = "[", "cat", "dask", "done", "export", "for", "pre-commit", "run", "sbatch", "scontrol"
-OTHERS += "hostname", "sphinx-build", "source"
+OTHERS += "sphinx-build", "source"
 #: What may stand before a command.
 BEFORE = re.compile(r"srun|time|do|\w+=.*")
 
