@@ -4,8 +4,8 @@
 
 A spring κ on a CV q has ω² = κ Σ |∇q|²/m; impulses Δt apart need ω Δt < 2. The file
 holds minima (``positions``, ``scale``, ``temperature``), hot configurations (``hot_positions``) and
-which minimum each was quenched to (``hot_index``), whose class is told. The quantiles of ω Δt for κ = 1 eV and Δt = 25 fs go to
-benchmarks/results/bias_stiffness.json.
+which minimum each was quenched to (``hot_index``), whose class is told. The quantiles of ω Δt for
+κ = 1 eV and Δt = 25 fs go to benchmarks/results/bias_stiffness.json.
 """
 
 from __future__ import annotations
