@@ -317,7 +317,7 @@ def _write_surface(
     _write(path, (*names, "free_energy_eV", "error_eV"), rows)
 
 
-def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
+def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[float | str]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
