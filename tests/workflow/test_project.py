@@ -462,6 +462,14 @@ def test_without_errors_the_rest_is_the_same(minima: np.ndarray, tmp_path: Path)
             assert other["family"] == one["family"]
 
 
+def test_what_lies_outside_is_told_naming_the_chart_s(minima: np.ndarray, tmp_path: Path) -> None:
+    """A DCD tells no element: copper's distances are shorter than gold's."""
+    told = run(tmp_path / "a.csv", write_dcd(tmp_path / "a.dcd", minima[:8] * 2.56 / 2.88))
+    assert told["told"][-1].startswith("8 of 8 structures lie outside")
+    assert "minima of Au90?" in told["told"][-1]
+    assert run(tmp_path / "b.csv", write_dcd(tmp_path / "b.dcd", minima[:8]))["told"] == []
+
+
 def test_a_wrong_cluster_is_refused_naming_the_chart_s(minima: np.ndarray, tmp_path: Path) -> None:
     small = write_dcd(tmp_path / "a.dcd", minima[:2, :80])
     silver = write_xyz(tmp_path / "a.xyz", minima[:2], "Ag90")
