@@ -70,7 +70,7 @@ def main() -> None:
         "system": f"Au{N_ATOMS}, {len(TEMPERATURES)} replicas, one process",
         "cpu": cpu_model(),
         "threads": 1,
-        "note": "CPU time, bare and PTMD in turn; the machine was shared with other work",
+        "note": "CPU time, bare and PTMD in turn; nothing else on the two cores",
         "versions": versions(),
         "ms_per_call_beside_its_steps": round(1e3 * fixed, 4),
         "ms_per_step": round(1e3 * step, 4),

