@@ -30,7 +30,7 @@ from nanochart.sampling.rgl_alloys import ALLOY_SETS
 Array = NDArray[np.float64]
 Minimiser = Literal["auto", "lammps"]
 
-#: Tolerances, eV/Å, where none is given. Of 1,000 Au147 at 300 to 600 K, 85 would go on by more
+#: Tolerances, eV/Å, where none is given. Of 1,000 Au147 at 300 to 600 K, 78 would go on by more
 #: than 0.1 meV after 1e-3 by L-BFGS, and 1 after 1e-5.
 _TOLERANCE, _LAMMPS_TOLERANCE = 1e-5, 1e-3
 #: How much lower (eV) a kicked structure must come to rest to be taken instead: well above what the
