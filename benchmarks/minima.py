@@ -15,15 +15,27 @@ from pathlib import Path
 
 from machine import cpu_model
 
+from nanochart.sampling.quench import local_minimum
+from nanochart.sampling.rgl import rgl
+from nanochart.sampling.seeds import carved_clusters
 from nanochart.workflow.minima import find_minima
 from nanochart.workflow.provenance import versions
 
+#: Atoms of a complete icosahedron of four shells.
+MACKAY = 147
 RESULT = Path(__file__).parent / "results" / "minima.json"
-#: Differences of energy between the lowest minima of two classes, eV.
+#: Differences of energy between the lowest minima of two classes, eV. Mackay is the complete
+#: icosahedron; the lowest one of gold is another, published as a rosette.
 PUBLISHED = {
-    "Cu147": {"Dh - Ih": 1.57},
-    "Ag147": {"Dh - Ih": 0.46},
-    "Au147": {"Dh - Ih": -1.86, "Twin - Dh": 0.0470, "Fcc - Dh": 0.1089, "Mix - Dh": 0.6411},
+    "Cu147": {"Dh - Mackay": 1.57},
+    "Ag147": {"Dh - Mackay": 0.46},
+    "Au147": {
+        "Dh - Mackay": -1.8649,
+        "Ih - Dh": 0.9104,
+        "Twin - Dh": 0.0470,
+        "Fcc - Dh": 0.1089,
+        "Mix - Dh": 0.6411,
+    },
     "Au90": {"Twin - Fcc": 0.0522},
 }
 
@@ -35,6 +47,10 @@ def main(folder: Path, n_steps: int, systems: list[str]) -> None:
         begun = time.perf_counter()
         found = find_minima(species, int(size), folder / system, n_steps=n_steps, n_workers=1)
         energies = {one["class"]: one["energy"] for one in found["minima"]}
+        if int(size) == MACKAY:
+            metal = rgl(species)
+            mackay = metal.r0 * carved_clusters("Ih", MACKAY)[0]
+            energies["Mackay"] = local_minimum(mackay, metal).energy
         rows = []
         for pair, published in PUBLISHED.get(system, {}).items():
             one, other = pair.split(" - ")

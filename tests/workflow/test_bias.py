@@ -96,8 +96,14 @@ def chart_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         model.encoder[-1].weight.mul_(1.0 / model.encode(inputs).std(dim=0)[:, None])
         cvs = model.encode(inputs).numpy()
-    low, high = np.quantile(cvs, (0.1, 0.9), axis=0).tolist()
-    members = (Family(0, tuple(low), 120, "low"), Family(1, tuple(high), 80, "high"))
+    low, high = np.quantile(cvs, (0.1, 0.9), axis=0)
+    # Two families far off, where no cluster is: the grid of hills goes by the range of all, and
+    # must hold whatever a hot cluster does.
+    places = {"low": low, "high": high, "below": 2 * low - high, "above": 2 * high - low}
+    members = tuple(
+        Family(i, tuple(place.tolist()), 120 if i == 0 else 80, name)
+        for i, (name, place) in enumerate(places.items())
+    )
     path = tmp_path_factory.mktemp("chart") / "au13.safetensors"
     Chart(
         model=model,
