@@ -41,6 +41,8 @@ def replicas_at(energies: list[float], *, cycle: int = 0, seed: int = 0) -> Repl
         walkers=np.arange(n),
         swap_attempts=np.zeros(n - 1, dtype=np.int64),
         swap_accepts=np.zeros(n - 1, dtype=np.int64),
+        species_attempts=np.zeros(n, dtype=np.int64),
+        species_accepts=np.zeros(n, dtype=np.int64),
         cycle=cycle,
     )
 
