@@ -20,6 +20,7 @@ from ase.cluster import Icosahedron
 
 from nanochart import cli
 from nanochart.landscape import open_landscape
+from nanochart.sampling.rgl_alloys import rgl_alloy, rgl_energy_and_forces
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.structure.cna import Environment
 
@@ -110,7 +111,10 @@ def test_classify_takes_alloys(folder: Path, tmp_path: Path) -> None:
     told = json.loads(nanochart(folder, "classify", str(tmp_path / "alloy.xyz"), "--json").stdout)
     (one,) = told["structures"]
     assert one["name"] == "complete icosahedron, Ag shell on a Cu core"
-    assert one["energy"] is None
+    # By the formula of the built-in set, whose atoms are sorted by element: 42 Ag, 13 Cu.
+    sorted_positions = np.vstack([atoms.positions[~inner], atoms.positions[inner]])
+    energy = rgl_energy_and_forces(sorted_positions, rgl_alloy("Ag42Cu13"))[0]
+    assert one["energy"] == pytest.approx(energy, abs=1e-5)
 
 
 def test_classify_says_what_the_run_said(folder: Path) -> None:

@@ -16,7 +16,7 @@ from ase.cluster import Decahedron, Icosahedron, Octahedron
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from nanochart.sampling.quench import quench
+from nanochart.sampling.quench import QuenchSettings, quench
 from nanochart.sampling.rgl import nearest_neighbour_distance
 from nanochart.structure.cna import neighbour_cutoff
 from nanochart.structure.description import classify
@@ -66,10 +66,10 @@ def word_of_row(row: Any) -> str:
     return "".join(LAYER_LETTERS[layer] for layer in row["layers"]).strip()
 
 
-def quenched(positions: Array, species: str) -> Array:
+def quenched(positions: Array, species: str, settings: QuenchSettings | None = None) -> Array:
     """Return the local minimum of a metal below a structure, as large as if it were of gold."""
     scale = nearest_neighbour_distance(species) / R0
-    minimum = quench(scale * positions, species=species)
+    minimum = quench(scale * positions, species=species, settings=settings)
     assert minimum.converged.all()
     return minimum.positions[0] / scale
 

@@ -85,10 +85,10 @@ workers = 1
 def only(*kept: str) -> Callable[..., list[Seed]]:
     """Return what makes seeds of these motifs, and of no others."""
 
-    def clusters(engine: Engine, *, motifs: tuple[str, ...]) -> list[Seed]:
+    def clusters(engine: Engine, *, motifs: tuple[str, ...], seed: int) -> list[Seed]:
         if not set(motifs) <= set(kept):
             raise NanochartError("could not be quenched")
-        return seed_clusters(engine, motifs=motifs)
+        return seed_clusters(engine, motifs=motifs, seed=seed)
 
     return clusters
 
