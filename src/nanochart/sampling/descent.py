@@ -83,6 +83,8 @@ def descend(
     return minima - minima.mean(axis=1, keepdims=True), energies, max_forces
 
 
+# Only what Python calls is cached, here and in rgl_forces. A loop that was compiled with parts from
+# a cache is not inlined as one compiled whole, and ends with other last bits.
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _descend_all(
     positions: Array,
@@ -113,7 +115,7 @@ def _descend_all(
                 positions[s, i, a] = x[a * n_atoms + i]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def _descend(
     x: Array,
     numbers: Array,
@@ -184,7 +186,7 @@ def _descend(
     return energy, force, lists
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def _direction(gradient: Array, memory: Memory, stiffness: float, step: Array) -> float:
     """Fill the step that L-BFGS wants; return the slope of the energy along it."""
     steps, changes, inverses, place = memory
@@ -207,7 +209,7 @@ def _direction(gradient: Array, memory: Memory, stiffness: float, step: Array) -
     return _dot(step, gradient)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def _remember(x: Array, before: Array, gradient: Array, last: Array, memory: Memory) -> None:
     """Add a step to the memory, if the energy curves upwards along it."""
     steps, changes, inverses, place = memory
@@ -224,7 +226,7 @@ def _remember(x: Array, before: Array, gradient: Array, last: Array, memory: Mem
         place[0] = min(place[0], _MEMORY - 1)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 def _dot(one: Array, other: Array) -> float:
     total = 0.0
     for i in range(len(one)):
@@ -232,19 +234,19 @@ def _dot(one: Array, other: Array) -> float:
     return total
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def _add(total: Array, factor: float, one: Array) -> None:
     for i in range(len(total)):
         total[i] += factor * one[i]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def _copy(one: Array, other: Array) -> None:
     for i in range(len(one)):
         other[i] = one[i]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def _farthest(step: Array) -> float:
     """Return how far a step (3 n_atoms,) takes an atom at most; NaN if it is any."""
     n_atoms = len(step) // 3
@@ -257,7 +259,7 @@ def _farthest(step: Array) -> float:
     return math.sqrt(farthest)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def _farthest_between(one: Array, other: Array) -> float:
     """Return how far an atom has gone at most; NaN if there is any."""
     n_atoms = len(one) // 3
@@ -272,7 +274,7 @@ def _farthest_between(one: Array, other: Array) -> float:
     return math.sqrt(farthest)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def _largest(numbers: Array) -> float:
     """Return the largest size of some numbers; NaN if there is any."""
     largest = 0.0

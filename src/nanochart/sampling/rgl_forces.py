@@ -80,7 +80,7 @@ def _fill_forces(positions: Array, numbers: Array, energies: Array, forces: Arra
                 forces[s, i, a] = -gradient[a, i]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def empty_lists(n_atoms: int, capacity: int) -> Lists:
     """Return lists without pairs, with room for so many in each."""
     return (
@@ -92,7 +92,7 @@ def empty_lists(n_atoms: int, capacity: int) -> Lists:
     )
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def listed(x: Array, numbers: Array, lists: Lists) -> Lists:
     """Return lists of the pairs of atoms at x (3, n_atoms): the same arrays, or larger ones."""
     reach, switch = numbers[6] + SKIN, numbers[5] + SKIN
@@ -101,7 +101,7 @@ def listed(x: Array, numbers: Array, lists: Lists) -> Lists:
     return lists
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
 def _fill(
     x: Array,
     switch: float,
@@ -140,7 +140,7 @@ def _fill(
     return True
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def energy_and_gradient(x: Array, numbers: Array, lists: Lists, gradient: Array) -> float:
     """Return the energy (eV) of atoms at x (3, n_atoms) Å and fill its gradient, of that shape.
 
@@ -166,7 +166,7 @@ def energy_and_gradient(x: Array, numbers: Array, lists: Lists, gradient: Array)
     return energy
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
 def _squares(x: Array, first: NDArray[np.int64], other: NDArray[np.int32], squares: Array) -> None:
     """Fill the squared distances of the pairs of a list."""
     x0, x1, x2 = x[0], x[1], x[2]
@@ -178,7 +178,7 @@ def _squares(x: Array, first: NDArray[np.int64], other: NDArray[np.int32], squar
             squares[n] = d0 * d0 + d1 * d1 + d2 * d2
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST, inline="always")
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
 def _exponential(x: float) -> float:
     # |x/32| is below 0.15 wherever it matters: the first power left out is worth 2e-12 at most.
     y = x * (1.0 / 32.0)
@@ -191,14 +191,14 @@ def _exponential(x: float) -> float:
     return e * e
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST, inline="always")
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
 def _tail(y: float, c3: float, c4: float, c5: float) -> tuple[float, float]:
     """Return c3 y³ + c4 y⁴ + c5 y⁵ and minus its derivative."""
     value = y * y * y * (c3 + y * (c4 + y * c5))
     return value, -y * y * (3.0 * c3 + y * (4.0 * c4 + y * (5.0 * c5)))
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
 def _near_terms(
     n_pairs: int, numbers: Array, squares: Array, density: Array, push: Array, pull: Array
 ) -> float:
@@ -228,7 +228,7 @@ def _near_terms(
     return energy
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
 def _far_terms(
     n_pairs: int, numbers: Array, squares: Array, density: Array, push: Array, pull: Array
 ) -> float:
@@ -250,7 +250,7 @@ def _far_terms(
     return energy
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
 def _add_densities(
     first: NDArray[np.int64], other: NDArray[np.int32], density: Array, bonds: Array
 ) -> None:
@@ -263,7 +263,7 @@ def _add_densities(
         bonds[i] += own
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
 def _add_gradient(
     x: Array,
     first: NDArray[np.int64],
