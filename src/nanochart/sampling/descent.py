@@ -83,8 +83,8 @@ def descend(
     return minima - minima.mean(axis=1, keepdims=True), energies, max_forces
 
 
-# Only what Python calls is cached, here and in rgl_forces. A loop that was compiled with parts from
-# a cache is not inlined as one compiled whole, and ends with other last bits.
+# No fast maths, here and in rgl_forces: with it a loop just compiled and the same one from numba's
+# cache end with other last bits, and a resumed run is no longer the undisturbed one.
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _descend_all(
     positions: Array,
@@ -226,7 +226,7 @@ def _remember(x: Array, before: Array, gradient: Array, last: Array, memory: Mem
         place[0] = min(place[0], _MEMORY - 1)
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@numba.njit(nogil=True, error_model="numpy")
 def _dot(one: Array, other: Array) -> float:
     total = 0.0
     for i in range(len(one)):
@@ -234,7 +234,7 @@ def _dot(one: Array, other: Array) -> float:
     return total
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(nogil=True, error_model="numpy")
 def _add(total: Array, factor: float, one: Array) -> None:
     for i in range(len(total)):
         total[i] += factor * one[i]

@@ -29,9 +29,6 @@ SKIN = 0.3
 #: Pairs an atom may have in a list at first; more make the lists grow.
 _ROOM = 32
 
-# Sums may be reordered and products fused with sums: never at the cost of a NaN.
-_FAST = {"contract", "reassoc", "nsz"}
-
 
 def rgl_forces(positions: Array, potential: Rgl) -> tuple[Array, Array]:
     """Return the energy of each cluster and the forces on its atoms.
@@ -101,7 +98,7 @@ def listed(x: Array, numbers: Array, lists: Lists) -> Lists:
     return lists
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy")
 def _fill(
     x: Array,
     switch: float,
@@ -166,7 +163,7 @@ def energy_and_gradient(x: Array, numbers: Array, lists: Lists, gradient: Array)
     return energy
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy")
 def _squares(x: Array, first: NDArray[np.int64], other: NDArray[np.int32], squares: Array) -> None:
     """Fill the squared distances of the pairs of a list."""
     x0, x1, x2 = x[0], x[1], x[2]
@@ -178,7 +175,7 @@ def _squares(x: Array, first: NDArray[np.int64], other: NDArray[np.int32], squar
             squares[n] = d0 * d0 + d1 * d1 + d2 * d2
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
+@numba.njit(nogil=True, error_model="numpy", inline="always")
 def _exponential(x: float) -> float:
     # |x/32| is below 0.15 wherever it matters: the first power left out is worth 2e-12 at most.
     y = x * (1.0 / 32.0)
@@ -191,14 +188,14 @@ def _exponential(x: float) -> float:
     return e * e
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
+@numba.njit(nogil=True, error_model="numpy", inline="always")
 def _tail(y: float, c3: float, c4: float, c5: float) -> tuple[float, float]:
     """Return c3 y³ + c4 y⁴ + c5 y⁵ and minus its derivative."""
     value = y * y * y * (c3 + y * (c4 + y * c5))
     return value, -y * y * (3.0 * c3 + y * (4.0 * c4 + y * (5.0 * c5)))
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy")
 def _near_terms(
     n_pairs: int, numbers: Array, squares: Array, density: Array, push: Array, pull: Array
 ) -> float:
@@ -228,7 +225,7 @@ def _near_terms(
     return energy
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy")
 def _far_terms(
     n_pairs: int, numbers: Array, squares: Array, density: Array, push: Array, pull: Array
 ) -> float:
@@ -250,7 +247,7 @@ def _far_terms(
     return energy
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy")
 def _add_densities(
     first: NDArray[np.int64], other: NDArray[np.int32], density: Array, bonds: Array
 ) -> None:
@@ -263,7 +260,7 @@ def _add_densities(
         bonds[i] += own
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=_FAST)
+@numba.njit(nogil=True, error_model="numpy")
 def _add_gradient(
     x: Array,
     first: NDArray[np.int64],
