@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,3 +91,35 @@ def test_a_lone_atom_stays_where_it_is() -> None:
     assert energies[0] == pytest.approx(without[0], abs=1e-8)
     assert forces[0] <= 1e-6
     assert found[0, -1, 2] - found[0, :-1, 2].mean() == pytest.approx(25.0, abs=0.3)
+
+
+#: Prints the bits of a minimum and of forces, by whatever numba's cache holds.
+TOLD = """
+import numpy as np
+from ase.cluster import Icosahedron
+from nanochart.sampling.quench import local_minimum
+from nanochart.sampling.rgl import rgl
+from nanochart.sampling.rgl_forces import rgl_forces
+gold = rgl("Au")
+cluster = Icosahedron("Au", 2, latticeconstant=np.sqrt(2.0) * gold.r0).positions
+cluster = cluster + np.random.default_rng(0).uniform(-0.2, 0.2, cluster.shape)
+print(local_minimum(cluster, gold).positions.tobytes().hex())
+print(rgl_forces(cluster[None], gold)[1].tobytes().hex())
+"""
+
+
+def test_loops_from_the_compiler_and_from_its_cache_give_the_same_bits(tmp_path: Path) -> None:
+    # Else a resumed run is not the undisturbed one, wherever the first of them had to compile.
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    compiled, cached = (
+        subprocess.run(
+            [sys.executable, "-c", TOLD],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    assert compiled.count("\n") == 2
+    assert cached == compiled

@@ -1,9 +1,9 @@
 """RGL energies and forces for minimisers: the formula of `nanochart.sampling.rgl`, compiled.
 
 Every pair once, from lists that hold for some displacement of the atoms: one of pairs that may be
-closer than the switch, where exponentials are due, one of pairs in the polynomial tail. The sums
-over pairs are loops without branches, which the compiler turns into vector instructions, and
-e^x = (e^(x/32))^32 has a polynomial for e^(x/32): as exact as the library's, and vectorised.
+closer than the switch, where exponentials are due, one of pairs in the polynomial tail. The loops
+over pairs have no branches, and e^x = (e^(x/32))^32 has a polynomial for e^(x/32), as exact as the
+library's and without its call.
 """
 
 # mypy: disallow-untyped-decorators=False
