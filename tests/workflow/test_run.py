@@ -135,12 +135,6 @@ def test_a_changed_setting_redoes_what_depends_on_it(
     assert do(tmp_path / "run", RUN_FILE + change, *FIRST) == redone
 
 
-def test_runs_begun_when_less_could_be_said_of_quenches_go_on() -> None:
-    stage = next(one for one in STAGES if one.name == "quench")
-    settings = stage.settings(parse_run_file(RUN_FILE, where="test"))
-    assert settings == {"force_tolerance": 1e-3, "max_steps": 5000}
-
-
 def test_a_stage_done_again_takes_those_that_build_on_it_along(tmp_path: Path) -> None:
     do(tmp_path / "run", RUN_FILE, *FIRST)
     records = tmp_path / "run" / "stages.json"

@@ -331,7 +331,7 @@ class _Work:
                 "a restart; --in-order leaves them out"
             )
         if 2 * counts["outside"] > record.end.rows:
-            of = f"{self.chart.species}{self.chart.n_atoms}"
+            of = cluster_name(self.chart.species, self.chart.n_atoms)
             self.tell(
                 f"{counts['outside']:,} of {record.end.rows:,} structures lie outside the chart's "
                 f"domain: are they {of if self.chart.mode == THERMAL else f'minima of {of}'}?"

@@ -46,17 +46,6 @@ def _sampling(file: RunFile) -> Mapping[str, Any]:
     return {**settings, "species_swaps": file.species_swaps}
 
 
-def _quench(file: RunFile) -> Mapping[str, Any]:
-    """Return the quench section: all that is not the default, and that as it once was.
-
-    So runs go on that were begun when the tolerance was 1e-3 by default, and there was less to say.
-    """
-    asked = file.quench.model_dump(exclude_defaults=True)
-    if file.quench.force_tolerance == 1e-3:
-        asked["tolerance_asked_for"] = 1e-3
-    return {"force_tolerance": 1e-3, "max_steps": file.quench.max_steps, **asked}
-
-
 # The learning stages import torch, which takes seconds: not before they are due.
 def _train(run: Run, progress: Progress) -> None:
     from nanochart.workflow import learn
@@ -92,7 +81,7 @@ STAGES: tuple[Stage, ...] = (
         sampling_stages.sample,
         extent=_section("sampling", only={"cycles"}),
     ),
-    Stage("quench", "local minima", ("sample",), _quench, sampling_stages.quench),
+    Stage("quench", "local minima", ("sample",), _section("quench"), sampling_stages.quench),
     Stage(
         "classify",
         "common neighbour analysis",
