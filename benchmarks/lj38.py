@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanochart.landscape import open_landscape
-from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.sampling.potentials import reduced_temperature
 from nanochart.sampling.statistics import halves_differ, populations
 from nanochart.structure.cutoffs import neighbour_cutoff
 from nanochart.structure.description import describe_positions
+from nanochart.units import BOLTZMANN
 from nanochart.workflow.config import parse_run_file, read_run_file
 from nanochart.workflow.provenance import cpu_name, versions
 from nanochart.workflow.statistics import run_statistics

@@ -26,8 +26,9 @@ import numpy as np
 from machine import cpu_model
 
 from nanochart.chart.chart import Chart, load_chart
-from nanochart.sampling.lammps import BOLTZMANN, Engine, ExternalForce
+from nanochart.sampling.lammps import Engine, ExternalForce
 from nanochart.sampling.rgl import rgl
+from nanochart.units import BOLTZMANN
 
 RESULTS = Path(__file__).parent / "results" / "nve.json"
 HEAT = 600.0  # K, of the first velocities: half of it stays

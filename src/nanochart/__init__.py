@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from nanochart.errors import NanochartError
 
 if TYPE_CHECKING:
-    from nanochart.chart.chart import Chart, load_chart, train
+    from nanochart.chart.chart import Chart, load_chart
     from nanochart.chart.families import find_families
+    from nanochart.chart.making import train
     from nanochart.descriptor.rdf import partial_rdf, rdf
     from nanochart.landscape import open_landscape
     from nanochart.sampling.quench import quench
@@ -50,7 +51,7 @@ _HOME = {
     "quench": "nanochart.sampling.quench",
     "rdf": "nanochart.descriptor.rdf",
     "sample": "nanochart.workflow.stages",
-    "train": "nanochart.chart.chart",
+    "train": "nanochart.chart.making",
 }
 
 

@@ -14,8 +14,8 @@ from nanochart.bias.free_energy import weights_of
 from nanochart.bias.metadynamics import Hills, Metadynamics
 from nanochart.bias.restraints import Restraint, Wall
 from nanochart.dynamics.md import MdSettings, initial_state
-from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.sampling.rgl import energy_and_forces, rgl
+from nanochart.units import BOLTZMANN
 
 GOLD = rgl("Au")
 KELVIN = 1500.0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from nanochart.chart.chart import train
 from nanochart.chart.families import find_families
+from nanochart.chart.making import train
 from nanochart.chart.training import TrainingSettings
 from nanochart.descriptor.rdf import RdfGrid
 from nanochart.structure.family_words import FamilyWords

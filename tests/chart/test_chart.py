@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nanochart.chart.chart as chart_module
-from nanochart.chart.chart import load_chart, train
+from nanochart.chart.chart import load_chart
+from nanochart.chart.making import train
 from nanochart.chart.training import TrainingSettings
 from nanochart.errors import NanochartError
 

@@ -8,9 +8,10 @@ import torch
 from numpy.testing import assert_allclose
 
 from nanochart.chart.autoencoder import Autoencoder
-from nanochart.chart.chart import load_chart, train
+from nanochart.chart.chart import load_chart
 from nanochart.chart.compact import WIDTHS, CompactAutoencoder
 from nanochart.chart.judgement import linear_baseline
+from nanochart.chart.making import train
 from nanochart.chart.networks import NETWORKS, build_network
 from nanochart.chart.protocol import TrainingSettings
 from nanochart.chart.sealed import read_sealed, write_sealed

@@ -17,8 +17,9 @@ from nanochart.chart.dense import DenseEncoder
 from nanochart.chart.distillation import DistillationSettings, distill
 from nanochart.descriptor.rdf import rdf_of_positions
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import BOLTZMANN, Engine
+from nanochart.sampling.lammps import Engine
 from nanochart.sampling.rgl import rgl
+from nanochart.units import BOLTZMANN
 from nanochart.workflow.distill import distill_files
 
 QUICK = DistillationSettings(

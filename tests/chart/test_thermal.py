@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from nanochart.chart.autoencoder import Autoencoder
-from nanochart.chart.chart import THERMAL, load_chart, train
+from nanochart.chart.chart import THERMAL, load_chart
 from nanochart.chart.families import find_families
+from nanochart.chart.making import train
 from nanochart.chart.networks import ThermalNetwork
 from nanochart.chart.protocol import TrainingSettings
 from nanochart.chart.thermal import agreement_by, split_by_time, train_thermal

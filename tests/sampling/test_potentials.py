@@ -10,7 +10,7 @@ from ase.cluster import Icosahedron
 from ase.data import atomic_masses, atomic_numbers
 
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import BOLTZMANN, Engine
+from nanochart.sampling.lammps import Engine
 from nanochart.sampling.potentials import (
     PairStyle,
     kelvin_of,
@@ -20,6 +20,7 @@ from nanochart.sampling.potentials import (
 )
 from nanochart.sampling.rgl import Rgl, rgl, setfl_table
 from nanochart.sampling.seeds import seed_clusters
+from nanochart.units import BOLTZMANN
 
 ARGON = {"epsilon": 0.0103, "sigma": 3.4}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nanochart.errors import NanochartError
-from nanochart.sampling.reweighting import BOLTZMANN, energy_bins, reweighting
+from nanochart.sampling.reweighting import energy_bins, reweighting
 from nanochart.sampling.statistics import (
     bootstrap_repeats,
     halves_differ,
@@ -19,6 +19,7 @@ from nanochart.sampling.statistics import (
     suggested_ladder,
     thermodynamics,
 )
+from nanochart.units import BOLTZMANN
 
 N_ATOMS = 20
 #: Half the vibrations of a cluster: U of harmonic oscillators is a gamma variable of this shape.

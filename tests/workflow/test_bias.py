@@ -30,9 +30,10 @@ from nanochart.descriptor.scaling import MinMaxScaling
 from nanochart.dynamics.md import MdSettings
 from nanochart.errors import NanochartError
 from nanochart.progress import silent
-from nanochart.sampling.lammps import BOLTZMANN, engine_for
+from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import seed_clusters
+from nanochart.units import BOLTZMANN
 from nanochart.workflow.bias import run_bias
 from nanochart.workflow.bias_file import plan_of
 from nanochart.workflow.bias_options import bias_of_options

@@ -337,6 +337,21 @@ def test_hot_frames_are_told_by_their_forces_and_quenched(
     assert not told["quenched"]
 
 
+def test_hot_and_quenched_trajectories_are_not_mixed(minima: np.ndarray, tmp_path: Path) -> None:
+    hot = open_landscape("au90-small")["snapshots"].read("positions", 0, 8).astype(float)
+    files = write_dcd(tmp_path / "cold.dcd", minima[:8]), write_dcd(tmp_path / "hot.dcd", hot)
+    for pair in (files, files[::-1]):
+        with pytest.raises(NanochartError, match=r"dcd: its first frames .* those of .*\.dcd"):
+            run(tmp_path / "a.csv", *pair, quench=None)
+        assert not (tmp_path / "a.csv").exists()
+    run(tmp_path / "a.csv", files[0], quench=None)
+    before = (tmp_path / "a.csv").read_bytes()
+    with pytest.raises(NanochartError, match=r"hot\.dcd: .* was taken as minima"):
+        run(tmp_path / "a.csv", *files, quench=None)
+    assert (tmp_path / "a.csv").read_bytes() == before
+    assert run(tmp_path / "b.csv", *files, quench=True)["structures"] == 16
+
+
 def test_a_thermal_chart_takes_hot_frames_as_they_are(tmp_path: Path) -> None:
     hot = open_landscape("au90-small")["snapshots"].read("positions", 0, 20).astype(float)
     file = write_xyz(tmp_path / "hot.xyz", hot)
@@ -448,6 +463,24 @@ def test_times_that_do_not_rise_are_told_or_left_out(minima: np.ndarray, tmp_pat
     assert [float(row["time_ps"]) for row in rows_of(tmp_path / "b.csv")] == [0, 1, 2, 3]
     run(tmp_path / "c.csv", tmp_path / "a.xyz", frame_time=0.5)
     assert rows_of(tmp_path / "c.csv")[-1]["time_ps"] == "2.5"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_another_run_has_times_of_its_own(
+    minima: np.ndarray, tmp_path: Path, at_once: bool
+) -> None:
+    """Runs a and c begin alike; b goes on from a, and repeats its last frame."""
+    files = []
+    for name, first, last in (("a", 1, 6), ("b", 5, 9), ("c", 1, 5)):
+        times = range(first, last)
+        atoms = [Atoms("Au90", positions=minima[t], info={"time_ps": float(t)}) for t in times]
+        files.append(tmp_path / f"{name}.xyz")
+        ase.io.write(files[-1], atoms, format="extxyz")
+    for n in (3,) if at_once else (1, 2, 3):
+        told = run(tmp_path / "t.csv", *files[:n], in_order=True)
+    assert told["repeated times"] == 1
+    times = [float(row["time_ps"]) for row in rows_of(tmp_path / "t.csv")]
+    assert times == [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4]
 
 
 def test_without_errors_the_rest_is_the_same(minima: np.ndarray, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nanochart import cli
-from nanochart.chart.chart import load_chart, train
+from nanochart.chart.chart import load_chart
+from nanochart.chart.making import train
 from nanochart.chart.protocol import TrainingSettings
 from nanochart.landscape import open_landscape
 from nanochart.workflow.thermal import read_pairs

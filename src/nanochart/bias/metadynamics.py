@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nanochart.bias.hills_grid import HillsGrid
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import BOLTZMANN
+from nanochart.units import BOLTZMANN
 
 Array = NDArray[np.float64]
 

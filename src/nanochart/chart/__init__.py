@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nanochart.chart.autoencoder import Autoencoder
-    from nanochart.chart.chart import Chart, load_chart, train
+    from nanochart.chart.chart import Chart, load_chart
+    from nanochart.chart.making import train
 
 __all__ = ["Autoencoder", "Chart", "load_chart", "train"]
 
+_HOME = {
+    "Autoencoder": "nanochart.chart.autoencoder",
+    "Chart": "nanochart.chart.chart",
+    "load_chart": "nanochart.chart.chart",
+    "train": "nanochart.chart.making",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "Autoencoder":
-        return importlib.import_module("nanochart.chart.autoencoder").Autoencoder
-    if name in __all__:
-        return getattr(importlib.import_module("nanochart.chart.chart"), name)
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'nanochart.chart' has no attribute {name!r}")

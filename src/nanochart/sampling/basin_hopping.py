@@ -19,10 +19,10 @@ from scipy.spatial.transform import Rotation
 
 from nanochart.composition import symbols_of
 from nanochart.errors import NanochartError
-from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import local_minimum
 from nanochart.sampling.species_swaps import unlike_pair
+from nanochart.units import BOLTZMANN
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from ase.units import kB
 from numpy.typing import NDArray
+
+from nanochart.units import BOLTZMANN
 
 #: Blocks of time that the error is estimated from.
 N_BLOCKS = 10
@@ -56,7 +57,7 @@ def heat_capacity(
         mine = mine[np.isfinite(mine)]
         if len(mine) < 2:
             continue
-        unit = n_atoms * (kB * temperature) ** 2
+        unit = n_atoms * (BOLTZMANN * temperature) ** 2
         values[k] = mine.var() / unit + 1.5
         if len(mine) >= 2 * n_blocks:
             parts = np.array_split(np.arange(len(mine)), n_blocks)

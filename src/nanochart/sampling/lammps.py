@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from nanochart.composition import elements_of, in_words, symbols_of
 from nanochart.errors import NanochartError
 from nanochart.sampling.calculators import CalculatorForce
-from nanochart.sampling.potentials import AsePotential, PairStyle, Potential
-from nanochart.sampling.rgl import Rgl, setfl_table
-from nanochart.sampling.rgl_alloys import eam_fs_table
+from nanochart.sampling.interactions import VACUUM, half_box, interaction, wall_of
+from nanochart.sampling.potentials import AsePotential, Potential
+from nanochart.units import BOLTZMANN, EV_PER_MASS_VELOCITY_SQUARED
 
 Array = NDArray[np.float64]
 
@@ -36,11 +36,6 @@ Array = NDArray[np.float64]
 #: (n_atoms, 3) eV/Å out.
 ExternalForce = Callable[[Array], tuple[float, Array]]
 
-BOLTZMANN = 8.617333262e-5  # eV/K, CODATA 2018
-#: eV per (u Å²/ps²): LAMMPS' metal units.
-_EV_PER_MASS_VELOCITY_SQUARED = 1.0364269e-4
-#: Free room (Å) around the cluster; an atom that crosses it has evaporated.
-_VACUUM = 15.0
 #: Neighbour-list skin (Å): measured fastest for 90 and 147 atoms at 300 to 600 K.
 _SKIN = 1.0
 
@@ -166,7 +161,7 @@ class Engine:
         self.symbols = symbols_of(potential.species, n_atoms)
         self.masses = atomic_masses[[atomic_numbers[one] for one in self.symbols]][:, np.newaxis]
         self._timestep = timestep
-        self._wall = potential.wall if isinstance(potential, PairStyle | AsePotential) else None
+        self._wall = wall_of(potential)
         # A wall's diameter holds all pairs: the list never has to be made anew.
         self._skin = _SKIN if self._wall is None else 2.0 * self._wall
         self._calculator: CalculatorForce | None = None
@@ -180,7 +175,9 @@ class Engine:
             self._lammps = _load_lammps().lammps(cmdargs=arguments)
         with tempfile.TemporaryDirectory() as folder:
             try:
-                self._set_up(self._interaction(Path(folder)), self._timestep)
+                if isinstance(self.potential, AsePotential):
+                    self._calculator = CalculatorForce(self.potential, self.symbols)
+                self._set_up(interaction(self.potential, self.symbols, Path(folder)))
             except NanochartError:
                 raise
             except Exception as error:
@@ -189,51 +186,14 @@ class Engine:
                     f"({_first_line(error)}); a file it names must lie where nanochart runs"
                 ) from None
 
-    def _interaction(self, folder: Path) -> list[str]:
-        """Return the commands that make the potential; what they read is written into a folder."""
-        potential = self.potential
-        if isinstance(potential, PairStyle):
-            written = {}
-            for name, text in potential.files:
-                (folder / name).write_text(text, encoding="utf-8")
-                written[name] = str(folder / name)
-            lines = (" ".join(written.get(w, w) for w in x.split()) for x in potential.pair_coeff)
-            wall = [] if potential.wall is None else _wall(potential.wall)
-            return [
-                f"pair_style {potential.pair_style}",
-                *(f"pair_coeff {line}" for line in lines),
-                *wall,
-            ]
-        if isinstance(potential, AsePotential):
-            self._calculator = CalculatorForce(potential, self.symbols)
-            wall = [] if potential.wall is None else _wall(potential.wall)
-            # Its energy counts as potential energy, in minimisations as well.
-            return [
-                f"pair_style zero {_SKIN}",
-                "pair_coeff * *",
-                "fix calculator all external pf/callback 1 1",
-                "fix_modify calculator energy yes",
-                *wall,
-            ]
-        mass = {one: float(atomic_masses[atomic_numbers[one]]) for one in self.symbols}
-        if isinstance(potential, Rgl):
-            element = potential.species
-            table = folder / "rgl.eam.alloy"
-            number = atomic_numbers[element]
-            table.write_text(setfl_table(potential, mass=mass[element], atomic_number=number))
-            return ["pair_style eam/alloy", f"pair_coeff * * {table} {element}"]
-        table = folder / "rgl.eam.fs"
-        table.write_text(eam_fs_table(potential, masses=mass, atomic_numbers=atomic_numbers))
-        return ["pair_style eam/fs", f"pair_coeff * * {table} {' '.join(potential.elements)}"]
-
     def _restart(self) -> None:
         self._lammps.close()
         self._start()
 
-    def _set_up(self, interaction: list[str], timestep: float) -> None:
+    def _set_up(self, potential: list[str]) -> None:
         self._half_box = half_box(self.potential, self.n_atoms)
         if self._wall is not None:
-            self._half_box = max(self._half_box, self._wall + 2.0 * _VACUUM)
+            self._half_box = max(self._half_box, self._wall + 2.0 * VACUUM)
         box = self._half_box
         elements = elements_of(self.potential.species)
         self._commands(
@@ -259,10 +219,10 @@ class Engine:
                 f"mass {kind} {atomic_masses[atomic_numbers[one]]}"
                 for kind, one in enumerate(elements, start=1)
             ),
-            *interaction,
+            *potential,
             f"neighbor {self._skin} {build}",
             "neigh_modify every 1 delay 0 check yes",
-            f"timestep {timestep * 1e-3}",
+            f"timestep {self._timestep * 1e-3}",
             "thermo_modify lost error norm no",
             "min_style cg",
             # ftol then bounds the largest force component, not the 2-norm.
@@ -492,7 +452,7 @@ class Engine:
 
     def thermal_velocities(self, temperature: float, rng: np.random.Generator) -> Array:
         """Return velocities (n_atoms, 3) in Å/ps drawn from Maxwell's distribution at K."""
-        spread = np.sqrt(BOLTZMANN * temperature / (self.masses * _EV_PER_MASS_VELOCITY_SQUARED))
+        spread = np.sqrt(BOLTZMANN * temperature / (self.masses * EV_PER_MASS_VELOCITY_SQUARED))
         velocities = rng.normal(scale=spread, size=(self.n_atoms, 3))
         return velocities if self._wall is None else self._still(velocities)
 
@@ -504,7 +464,7 @@ class Engine:
         mean = float(np.mean(self.masses * velocities**2))
         if self._wall is not None:
             mean *= self.n_atoms / (self.n_atoms - 1)
-        return mean * _EV_PER_MASS_VELOCITY_SQUARED / BOLTZMANN
+        return mean * EV_PER_MASS_VELOCITY_SQUARED / BOLTZMANN
 
     def _still(self, velocities: Array) -> Array:
         """Return velocities (n_atoms, 3) without the drift of the whole."""
@@ -518,30 +478,6 @@ class Engine:
     def close(self) -> None:
         """Free the LAMMPS instance."""
         self._lammps.close()
-
-
-def half_box(potential: Potential, n_atoms: int) -> float:
-    """Return how far (Å) from its centre an atom still belongs to a cluster, along an axis.
-
-    A cluster of n atoms has a radius near r0·n^(1/3); twice that takes in flat or long ones.
-    """
-    return float(2.0 * potential.r0 * n_atoms ** (1 / 3) + _VACUUM)
-
-
-def _wall(radius: float) -> list[str]:
-    """Return the commands of a soft spherical wall: 1 eV/Å² of penetration squared.
-
-    It stands about the origin, where the centroid is kept. A cluster that could move within it
-    would have more room the smaller it is, which favours compact structures: for LJ38 in 2.25 σ
-    by 1.8 k_B T.
-    LAMMPS wants every atom inside the region, so that lies a distance further out, and the force
-    begins where it is wanted.
-    """
-    return [
-        f"region hold sphere 0 0 0 {radius + _VACUUM}",
-        f"fix wall all wall/region hold harmonic 1.0 0.0 {_VACUUM}",
-        "fix_modify wall energy yes",
-    ]
 
 
 def _centred(vectors: Array) -> Array:

@@ -21,11 +21,10 @@ from nanochart.composition import elements_of, is_alloy
 from nanochart.errors import NanochartError
 from nanochart.sampling.rgl import Rgl, rgl
 from nanochart.sampling.rgl_alloys import RglAlloy, rgl_alloy
+from nanochart.units import BOLTZMANN
 
 #: Pair distances (in σ) up to which Lennard-Jones atoms interact: beyond the size of any cluster.
 _LJ_REACH = 30.0
-#: eV/K, CODATA 2018.
-_BOLTZMANN = 8.617333262e-5
 
 
 @dataclass(frozen=True)
@@ -258,9 +257,9 @@ def lennard_jones(
 
 def reduced_temperature(kelvin: float, epsilon: float) -> float:
     """Return T* = k_B T/ε of a temperature in K, with ε in eV."""
-    return _BOLTZMANN * kelvin / epsilon
+    return BOLTZMANN * kelvin / epsilon
 
 
 def kelvin_of(reduced: float, epsilon: float) -> float:
     """Return the temperature in K of T* = k_B T/ε, with ε in eV."""
-    return reduced * epsilon / _BOLTZMANN
+    return reduced * epsilon / BOLTZMANN

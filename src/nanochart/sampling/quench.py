@@ -22,7 +22,8 @@ from nanochart.parallel import InProcess, map_ordered
 from nanochart.positions import Structures, as_clusters
 from nanochart.progress import Progress, silent
 from nanochart.sampling.descent import descend
-from nanochart.sampling.lammps import Quench, engine_for, half_box
+from nanochart.sampling.interactions import half_box
+from nanochart.sampling.lammps import Quench, engine_for
 from nanochart.sampling.potentials import Potential, built_in
 from nanochart.sampling.rgl import Rgl, rgl
 from nanochart.sampling.rgl_alloys import ALLOY_SETS

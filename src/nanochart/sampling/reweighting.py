@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from nanochart.errors import NanochartError
 from nanochart.sampling.mbar import solve_mbar
+from nanochart.units import BOLTZMANN
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-#: eV/K, CODATA 2018.
-BOLTZMANN = 8.617333262e-5
 #: Width of a bin in k_B T of the coldest replica: weights then err by (1/10)²/24 = 4e-4.
 _BIN_IN_KT = 1 / 10
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.sampling.lammps import BOLTZMANN, Engine
+from nanochart.sampling.lammps import Engine
 from nanochart.sampling.potentials import Potential
 from nanochart.sampling.rgl_alloys import RglAlloy
 from nanochart.sampling.rgl_energies import rgl_energies
+from nanochart.units import BOLTZMANN
 
 Array = NDArray[np.float64]
 #: Positions (n_atoms, 3) Å in, potential energy out, eV.

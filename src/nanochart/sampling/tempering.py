@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from nanochart.composition import in_words
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, map_ordered
-from nanochart.sampling.lammps import BOLTZMANN, Engine, engine_for
+from nanochart.sampling.lammps import Engine, engine_for
 from nanochart.sampling.potentials import Potential
 from nanochart.sampling.species_swaps import energy_function, species_swapped
+from nanochart.units import BOLTZMANN
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -32,8 +32,8 @@ from nanochart.bias.restraints import Springs
 from nanochart.bias.tables import read_hills, read_table
 from nanochart.errors import NanochartError
 from nanochart.files import write_text
-from nanochart.sampling.lammps import BOLTZMANN
 from nanochart.structure.classes import CLASS_NAMES
+from nanochart.units import BOLTZMANN
 from nanochart.workflow.bias_start import COLVAR, HILLS
 from nanochart.workflow.course import Course, read_courses
 from nanochart.workflow.trajectory import beside

@@ -118,9 +118,11 @@ def project_files(
         open_table(output, record.end).close()  # raises if it is no longer there
         return work.summary(record)
     chunks = work.reading.chunks(*start)
-    first = next(chunks)
+    first = next(chunks)  # raises if there is none, before anything is written
     if record is None:
-        record = Record(identity, work.decide_quench(first))
+        record = Record(identity, work.decide_quench(0))
+    else:
+        work.check_kind(record, start[0])
     with alone(beside(output, ".lock") if is_folder(output) else output):
         work.run(
             itertools.chain([first], chunks),
@@ -199,7 +201,7 @@ class _Work:
         reading = self.reading
         for i, done in enumerate(record.files):
             self._check_file(i, done)
-            reading.first_frames[i] = done.first_frame
+            reading.first_frames[i], reading.first_times[i] = done.first_frame, done.first_time
             changed = reading.trajectories[i].extent != done.extent
             unfinished = i == len(record.files) - 1 and not record.finished
             if changed or unfinished or done.last != self.settings.last:
@@ -235,8 +237,15 @@ class _Work:
                 f"{self.output}: holds frames of {done.path} behind frame {last}; {remedy}"
             )
 
-    def decide_quench(self, first: Chunk) -> bool:
-        """Return whether frames are quenched, and tell what was assumed."""
+    def decide_quench(self, first: int) -> bool:
+        """Return whether frames are quenched, and tell what was assumed.
+
+        Raises
+        ------
+        NanochartError
+            There is nothing to quench by; or of the trajectories, from the one numbered ``first``
+            on, some are of minima and some are not, and nobody said what to do.
+        """
         asked, chart = self.settings.quench, self.chart
         if asked is not None:
             if asked and self.potential is None:
@@ -248,17 +257,48 @@ class _Work:
         if chart.mode == THERMAL:
             self.tell("a thermal chart takes frames as they are: nothing is quenched")
             return False
-        if self.potential is None or not len(first.positions):
+        found = self._kinds(first)
+        if not found or self.potential is None:
             self.tell("frames are taken for minima: there is no potential to tell by")
             return False
-        share, force = share_of_hot(first.positions, self.potential)
-        hot = share > _SHARE_OF_HOT
+        (path, hot, force), *others = found
+        for other, its_hot, its_force in others:
+            if its_hot != hot:
+                raise NanochartError(
+                    f"{other}: its first frames have forces of {its_force:.2g} eV/Å, those of "
+                    f"{path} {force:.2g} ({COLD} or less in a minimum); project the two apart, or "
+                    "give --quench or --no-quench for both"
+                )
         what = f"the first frames have forces of {force:.2g} eV/Å ({COLD} or less in a minimum)"
         if hot:
             self.tell(f"{what}: each is quenched, {self.potential.name}; or give --no-quench")
         else:
             self.tell(f"{what}: they are taken as minima; or give --quench")
         return hot
+
+    def check_kind(self, record: Record, first: int) -> None:
+        """Raise if the table is of minima as they were, and trajectories not yet in it are hot."""
+        if record.quench or self.settings.quench is not None or self.chart.mode == THERMAL:
+            return
+        for path, hot, force in self._kinds(max(first, len(record.files))):
+            if hot:
+                raise NanochartError(
+                    f"{path}: its first frames have forces of {force:.2g} eV/Å, and what "
+                    f"{self.output} holds was taken as minima ({COLD} or less); give another "
+                    "--output for it"
+                )
+
+    def _kinds(self, first: int) -> list[tuple[Path, bool, float]]:
+        """Return of the trajectories from one on whether they are hot, and their forces, eV/Å."""
+        found: list[tuple[Path, bool, float]] = []
+        if self.potential is None:
+            return found
+        for i in range(first, len(self.reading.files)):
+            positions = self.reading.first_structures(i)
+            if len(positions):
+                share, force = share_of_hot(positions, self.potential)
+                found.append((self.reading.files[i], share > _SHARE_OF_HOT, force))
+        return found
 
     def run(
         self,

@@ -72,6 +72,7 @@ class Commits:
                 reading.settings.last,
                 reading.first_frames[i],
                 self._points[i],
+                reading.first_times[i],
             )
         ]
         record.end, record.counts, record.latest = end, counts, chunk.latest

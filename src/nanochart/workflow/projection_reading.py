@@ -132,14 +132,22 @@ class Reading:
             open_trajectory(path, timestep=settings.timestep, end_at_damage=settings.skip_bad)
             for path in self.files
         ]
-        #: Of each file, once it was seen.
+        #: Of each file, once it was seen; the time in ps, None where it is not known.
         self.first_frames: dict[int, str] = {}
+        self.first_times: dict[int, float | None] = {}
 
     def same_start(self, i: int, done: FileRecord) -> bool:
         """Return whether a trajectory still begins with the frame it began with."""
         numbers = self._numbers(0)[:1]
         first = next(self.trajectories[i].frames(numbers, Place()), None)
         return first is not None and digest_of(first) == done.first_frame
+
+    def first_structures(self, i: int) -> Array:
+        """Return the structures of a trajectory's first block; none if it has no frame."""
+        frames = next(self.trajectories[i].frames(self._numbers(0), Place()), None)
+        if frames is None:
+            return np.zeros((0, self.selection.n_atoms, 3))
+        return self._chunk(i, frames, None).positions
 
     def _numbers(self, first: int) -> range:
         """Return the frames wanted, from one of them on."""
@@ -158,6 +166,8 @@ class Reading:
             for frames in self.trajectories[i].frames(numbers, place):
                 if waiting is None and not begun:
                     self.first_frames[i] = digest_of(frames)
+                    if self._is_another_run(i, float(self._times(frames)[0])):
+                        latest = None
                 if waiting is not None:
                     yield waiting
                 waiting = self._chunk(i, frames, latest)
@@ -169,12 +179,25 @@ class Reading:
             else:
                 yield _empty(i, self.selection.n_atoms, place, numbers.start, latest)
 
+    def _is_another_run(self, i: int, begins: float) -> bool:
+        """Note when a trajectory begins, and return whether it goes on from none before it.
+
+        A run's continuation begins later than the run, though perhaps not later than it ended.
+        """
+        before = self.first_times.get(i - 1)
+        self.first_times[i] = None if np.isnan(begins) else begins
+        return before is not None and begins <= before
+
+    def _times(self, frames: Frames) -> Array:
+        """Return the times of frames, ps."""
+        if self.settings.frame_time is None:
+            return frames.times
+        return np.asarray(frames.numbers * self.settings.frame_time, dtype=np.float64)
+
     def _chunk(self, i: int, frames: Frames, latest: float | None) -> Chunk:
         """Return the structures of a block of frames."""
         found = select(frames, self.selection, where=str(self.files[i]))
-        times = frames.times
-        if self.settings.frame_time is not None:
-            times = np.asarray(frames.numbers * self.settings.frame_time, dtype=np.float64)
+        times = self._times(frames)
         before = np.fmax.accumulate(np.concatenate([[np.nan if latest is None else latest], times]))
         repeated = times <= before[:-1]  # false where a time is not known
         row = found.row

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.chart.chart import window_of
 from nanochart.chart.dimension import scan_dimensions
+from nanochart.chart.making import window_of
 from nanochart.chart.protocol import TrainingSettings
 from nanochart.descriptor.rdf import RadialBasis, rdf_of_positions
 from nanochart.descriptor.scaling import MinMaxScaling

@@ -100,7 +100,7 @@ def train_files(
     progress: Progress,
 ) -> dict[str, Any]:
     """Train a chart on the structures of some files, each minimum once."""
-    from nanochart.chart.chart import train
+    from nanochart.chart.making import train
     from nanochart.chart.training import TrainingSettings
     from nanochart.descriptor.rdf import PAPER_GRID, RadialBasis, rdf_of_positions
     from nanochart.structure.duplicates import unique_by_rdf

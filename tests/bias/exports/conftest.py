@@ -17,8 +17,8 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from nanochart.chart.chart import train
 from nanochart.chart.families import Families, Family
+from nanochart.chart.making import train
 from nanochart.chart.training import TrainingSettings
 from nanochart.cli import app
 from nanochart.descriptor.rdf import rdf_of_positions
