@@ -36,11 +36,12 @@ from nanochart.sampling.seeds import carved_clusters
 from nanochart.sampling.tempering import PtmdSettings, initial_replicas, ptmd
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.structure.duplicates import unique_indices
-from nanochart.workflow.config import read_run_file
+from nanochart.workflow.config import parse_run_file, read_run_file
 from nanochart.workflow.provenance import versions
 
 RESULTS = Path(__file__).parent / "results" / "exploration.json"
-LADDER = read_run_file(Path(__file__).with_name("au147-ptmd.toml")).sampling.temperatures
+_RUN = Path(__file__).with_name("au147-ptmd.toml")
+LADDER = parse_run_file(read_run_file(_RUN), where=_RUN.name).sampling.temperatures
 WAYS = ("ptmd", "sparse", "random")
 N_WALKERS, N_STEPS, FRAMES_PER_ROUND, KELVIN = len(LADDER), 2500, 10, 476.0
 GOLD = rgl("Au")
@@ -54,7 +55,7 @@ class Found:
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
         self.positions = np.empty((0, chart.n_atoms, 3))
-        self.cvs = np.empty((0, chart.n_cvs))
+        self.cvs = np.empty((0, chart.model.n_cvs))
         self.energies, self.classes = np.empty(0), np.empty(0, dtype=np.int8)
         self.families, self.inside = np.empty(0, dtype=np.int16), np.empty(0, dtype=np.bool_)
         self.quench_seconds = 0.0

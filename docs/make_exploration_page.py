@@ -1,0 +1,143 @@
+"""Write docs/exploration.md and its figure from benchmarks/results/exploration.json: run it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from make_results_page import ROOT, read, table
+
+IMAGE = ROOT / "docs" / "images" / "exploration.png"
+TOLD = {
+    "ptmd": "PTMD",
+    "sparse": "restarts, sparse regions",
+    "random": "restarts, at random",
+}
+CLASSES = ("Dh", "Ih", "Twin", "Fcc", "Mix", "Amorphous")
+
+HEAD = """\
+# Exploration: is the chart worth anything?
+
+A chart says where one has been. So MD may be started again and again where few structures are, and
+perhaps meets more families and minima in an hour than parallel tempering does. This page measures
+it, on {system}: {ns:g} ns of MD in all, {snapshots:,} quenches each way, in one process.
+
+- **PTMD**: the paper's ladder of 24 temperatures (300 to 600 K), swaps every 12.5 ps, one snapshot
+  of every replica between two swaps.
+- **Restarts, sparse regions**: rounds of 24 runs of 125 ps at 476 K, a frame every 12.5 ps
+  quenched. The next 24 begin at the minima with the fewest others within a bandwidth of the
+  families on the chart, no two of them within a bandwidth; only minima inside the chart's domain.
+- **Restarts, at random**: the same, but from minima drawn from all that were met. What this finds
+  and the line above does not, or the other way round, is what the chart is worth.
+
+All thermostats have a damping time of 1 ps. 476 K was chosen beforehand (30 K below melting, a rung
+of the ladder), and so was everything else: nothing was tuned, and no run was left out. Families are
+those of the shipped chart `au147` ({families} of them, {major} major), minima are unique by energy
+(0.1 meV) and class.
+
+```bash
+{command}
+python docs/make_exploration_page.py
+```
+
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    told = read("exploration")
+    runs = told["runs"]
+    rounds = len(runs[0]["rounds"])
+    head = HEAD.format(
+        system=told["system"],
+        ns=told["ns"],
+        snapshots=runs[0]["rounds"][-1]["minima"],
+        families=told["families of the chart"],
+        major=told["major families of the chart"],
+        command=told["command"],
+    )
+    rows = []
+    for run in sorted(runs, key=lambda one: (list(TOLD).index(one["way"]), one["seed"])):
+        end = run["rounds"][-1]
+        hours = end["cpu, s"] / 3600
+        unique = end["unique minima of each class"]
+        rows.append(
+            [
+                TOLD[run["way"]],
+                run["seed"],
+                f"{end['cpu, s']:.0f}",
+                f"{len(end['families'])} ({end['major families']})",
+                f"{len(end['families']) / hours:.0f}",
+                f"{end['unique minima']:,}",
+                f"{end['unique minima'] / hours:,.0f}",
+                *(unique[name] for name in CLASSES),
+                f"{end['lowest energy, eV']:.3f}",
+            ]
+        )
+    columns = ["way", "seed", "CPU / s", "families (major)", "families an hour", "unique minima", "minima an hour", *CLASSES, "lowest / eV"]  # fmt: skip  # noqa: E501
+    return (
+        head
+        + table(columns, rows)
+        + f"\nAfter the last of {rounds} rounds. CPU time of everything: MD, quenches, chart. The\n"
+        "six columns of classes are unique minima.\n\n"
+        "![Families and minima against CPU time](images/exploration.png)\n\n"
+        + compared(runs)
+        + f"\n{told['cpu']}, one thread.\n"
+    )
+
+
+def compared(runs: list[dict[str, Any]]) -> str:
+    """Return the means over the seeds, with their standard errors."""
+    rows = []
+    for way, name in TOLD.items():
+        ends = [run["rounds"][-1] for run in runs if run["way"] == way]
+        cells = [name, len(ends)]
+        for values in (
+            [len(end["families"]) for end in ends],
+            [end["major families"] for end in ends],
+            [end["unique minima"] for end in ends],
+            [
+                end["unique minima"] - end["unique minima of each class"]["Amorphous"]
+                for end in ends
+            ],
+            [end["cpu, s"] for end in ends],
+        ):
+            error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+            cells.append(f"{np.mean(values):,.0f} ± {error:.0f}")
+        met = set().union(*(end["families"] for end in ends))
+        cells.append(len(met))
+        rows.append(cells)
+    columns = ["way", "seeds", "families", "major families", "unique minima", "of them not amorphous", "CPU / s", "families of all seeds together"]  # fmt: skip  # noqa: E501
+    return "Means over the seeds and their standard errors:\n\n" + table(columns, rows)
+
+
+def draw() -> None:
+    """Draw families and minima against CPU time."""
+    from matplotlib.figure import Figure
+
+    from nanochart.show.palette import ACCENT, INK, MUTED
+    from nanochart.show.style import WIDE, style
+
+    runs = read("exploration")["runs"]
+    colours = {"ptmd": MUTED, "sparse": ACCENT, "random": INK}
+    with style():
+        figure = Figure(figsize=(WIDE, 2.8))
+        left, right = figure.subplots(1, 2)
+        for run in runs:
+            seconds = [one["cpu, s"] for one in run["rounds"]]
+            colour, label = colours[run["way"]], TOLD[run["way"]] if run["seed"] == 1 else None
+            left.plot(
+                seconds, [len(one["families"]) for one in run["rounds"]], color=colour, label=label
+            )
+            right.plot(seconds, [one["unique minima"] for one in run["rounds"]], color=colour)
+        left.set_ylabel("families met")
+        right.set_ylabel("unique minima")
+        for axes in (left, right):
+            axes.set_xlabel("CPU time / s")
+        left.legend()
+        figure.savefig(IMAGE, dpi=130)
+
+
+if __name__ == "__main__":
+    draw()
+    (ROOT / "docs" / "exploration.md").write_text(page(), encoding="utf-8")
