@@ -32,6 +32,21 @@ def test_shares_of_independent_samples_have_the_binomial_s_error() -> None:
     assert free == pytest.approx(KT * np.log(4), abs=5 * error)
 
 
+def test_the_error_of_a_difference_knows_that_one_state_s_gain_is_the_other_s_loss() -> None:
+    """A telegraph between two states: the spread of many runs' differences is the error told."""
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(300):
+        flips = rng.random(4000) < 0.01
+        cells = (np.cumsum(flips) + rng.integers(2)) % 2
+        told = estimate(cells, 2, np.ones(4000), block_numbers([4000], 10), KT)
+        found.append((*difference(0, 1, told, KT), *told.error))
+    free, error, first, second = np.array(found).T
+    assert np.sqrt((error**2).mean()) == pytest.approx(free.std(), rel=0.25)
+    # As if they were independent, it would be told too small by the root of two.
+    assert error == pytest.approx(first + second)
+
+
 def test_weights_undo_a_known_bias() -> None:
     rng = np.random.default_rng(2)
     # Drawn from a Gaussian round 0.5; the bias that did it, exp(−V/kT) = shifted / centred.

@@ -27,13 +27,15 @@ class Estimate:
 
     ``share``, ``share_error`` (...); ``free_energy`` −kT ln share, eV, the lowest 0, infinite where
     nothing was; ``error`` its standard error from blocks, eV, infinite where fewer than two blocks
-    saw anything.
+    saw anything; ``deviations`` (n_blocks, ...) of each block's share from the whole, relative and
+    weighed so that the root of the sum of their squares is the relative error of the share.
     """
 
     share: Array
     share_error: Array
     free_energy: Array
     error: Array
+    deviations: Array
 
 
 def weights_of(exponents: Array) -> Array:
@@ -96,24 +98,36 @@ def estimate(
     share = by_block.sum(axis=0) / whole
     part = of_block / whole
     effective = 1.0 / float((part**2).sum())
+    # One block that outweighs all others says nothing of its own error.
+    spread = np.inf if effective <= 1.0 + 1e-9 else np.sqrt(effective / (effective - 1.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(of_block[:, None] > 0, by_block / of_block[:, None], 0.0)
-        variance = (part[:, None] ** 2 * (own - share) ** 2).sum(axis=0)
-        # One block that outweighs all others says nothing of its own error.
-        alone = effective <= 1.0 + 1e-9
-        variance = np.full(n_cells, np.inf) if alone else variance * effective / (effective - 1.0)
+        deviations = spread * part[:, None] * (own - share) / share
         free = -kt * np.log(share)
-        error = kt * np.sqrt(variance) / share
-        # What only one block saw may have been seen by chance: nothing is known of its error.
-        error[(by_block > 0).sum(axis=0) < 2] = np.inf
+        relative = _length(deviations)
+        share_error = np.where(share > 0, relative * share, 0.0)
+    # What only one block saw may have been seen by chance: nothing is known of its error.
+    relative[(by_block > 0).sum(axis=0) < 2] = np.inf
     lowest = free[np.isfinite(free)].min() if (share > 0).any() else 0.0
-    return Estimate(share, np.sqrt(variance), free - lowest, error)
+    return Estimate(share, share_error, free - lowest, kt * relative, deviations)
 
 
 def difference(first: int, second: int, found: Estimate, kt: float) -> tuple[float, float]:
-    """Return F(second) − F(first), eV, and its error, the two cells taken as independent."""
+    """Return F(second) − F(first), eV, and its error by blocks.
+
+    Where one share rises as the other falls, as of two states that a run goes between, that is more
+    than the errors of both joined as independent ones.
+    """
     free = float(-kt * np.log(found.share[second] / found.share[first]))
-    return free, float(np.hypot(found.error[first], found.error[second]))
+    error = kt * float(_length(found.deviations[:, second] - found.deviations[:, first]))
+    known = np.isfinite(found.error[[first, second]]).all()
+    return free, error if known else np.inf
+
+
+def _length(columns: Array) -> Array:
+    """Return the root of the sum of the squares of each column; infinite where it is not known."""
+    length = np.sqrt((columns**2).sum(axis=0))
+    return np.where(np.isnan(length), np.inf, length)
 
 
 def crossings(cells: NDArray[np.integer], first: int, second: int) -> int:
