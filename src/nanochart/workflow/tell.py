@@ -16,6 +16,7 @@ from nanochart.chart.hierarchy import Relief, family_tree, relief
 from nanochart.chart.layers import layers_of
 from nanochart.composition import is_alloy
 from nanochart.errors import NanochartError
+from nanochart.landscape import Group
 from nanochart.progress import Progress
 from nanochart.sampling.heat_capacity import HeatCapacity, heat_capacity
 from nanochart.sampling.statistics import thermodynamics
@@ -111,8 +112,8 @@ def report_content(run: Run) -> ReportContent:
         family_errors=errors["family"],
         temperature_counts=np.bincount(place[good], minlength=len(ladder)),
         n_failed=int((~good).sum()),
-        swaps_attempted=np.asarray(snapshots.attributes["swap_attempts"]),
-        swaps_accepted=np.asarray(snapshots.attributes["swap_accepts"]),
+        swaps_attempted=_counted(snapshots, "swap_attempts"),
+        swaps_accepted=_counted(snapshots, "swap_accepts"),
         species_swaps_attempted=attempted,
         species_swaps_accepted=accepted,
         time_per_replica_ns=times["total"],
@@ -135,6 +136,12 @@ def report_content(run: Run) -> ReportContent:
             for name, record in run.records().items()
         ),
     )
+
+
+def _counted(snapshots: Group, name: str) -> NDArray[np.int64] | None:
+    """Return what the sampling counted, None of snapshots that were sampled elsewhere."""
+    counted = snapshots.attributes.get(name)
+    return None if counted is None else np.asarray(counted, dtype=np.int64)
 
 
 def _species_swaps(run: Run) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
