@@ -224,6 +224,8 @@ class _Elements:
     ) -> _Elements:
         """Return what is expected after the first frame."""
         found = atoms.get_chemical_symbols()
+        if species is None and set(found) == {"X"}:
+            raise NanochartError(f"{where}: the file tells no elements; give --species")
         if alloys and species is not None and is_alloy(species):
             if species_of(found) != species:
                 raise NanochartError(
