@@ -36,7 +36,8 @@ def path_of(
     """Return what a run went through."""
     chart = load_chart(chart_name)
     record = json.loads(run.with_name(run.name + ".json").read_text())
-    potential = potential_named(potential_name or record["settings"]["potential"])
+    settings = record["settings"]
+    potential = potential_named(potential_name or settings["potential"], settings["species"])
     if potential.name != record["settings"]["potential"]:
         raise SystemExit(f"{run}: was run with {record['settings']['potential']}")
     engine = engine_for(potential, chart.n_atoms)
