@@ -1,14 +1,15 @@
 """Exploration: restarts from sparse regions of the chart beside plain PTMD, at an equal budget.
 
-    python benchmarks/exploration.py [--seeds 1 2 3] [--rounds 8]
+    python benchmarks/exploration.py [--seeds 1 2 3] [--ways ptmd sparse random metadynamics]
 
-Au147 from one quenched icosahedron; the same number of MD steps and of quenches each way, one
-process, one thread:
+Au147 from one quenched icosahedron; the same number of quenches each way, one process, one thread:
 
 - ``ptmd``: the paper's ladder of 24, swaps every 12.5 ps, a snapshot of each replica halfway;
 - ``sparse``: 24 runs of 125 ps at 476 K, a frame every 12.5 ps; then 24 others, begun at the minima
   with the fewest others within a bandwidth on the chart, no two of them within a bandwidth;
-- ``random``: the same, but begun at minima drawn from all that were met: what the chart is worth.
+- ``random``: the same, but begun at minima drawn from all that were met: what the chart is worth;
+- ``metadynamics``: one biased run at 476 K by benchmarks/dh-twin.toml. Its steps cost nearly twice
+  as much, so there are 12.96 ns of them, not 24.
 
 Each run is added to benchmarks/results/exploration.json when it is done, and not made again if it
 is there; ``docs/make_exploration_page.py`` tells what was found.
@@ -18,9 +19,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import cpu_model
@@ -28,22 +31,27 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from nanochart.chart.chart import Chart, load_chart
+from nanochart.dcd import open_dcd
 from nanochart.dynamics.md import MdSettings, initial_state, md
 from nanochart.dynamics.projection import project_positions
+from nanochart.progress import silent
 from nanochart.sampling.quench import QuenchSettings, local_minimum, quench_batches
 from nanochart.sampling.rgl import rgl
 from nanochart.sampling.seeds import carved_clusters
 from nanochart.sampling.tempering import PtmdSettings, initial_replicas, ptmd
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.structure.duplicates import unique_indices
-from nanochart.workflow.config import parse_run_file, read_run_file
+from nanochart.workflow.bias import run_bias
+from nanochart.workflow.bias_file import PAGE, BiasFile
+from nanochart.workflow.config import parse_run_file, parse_settings, read_run_file
 from nanochart.workflow.provenance import versions
 
 RESULTS = Path(__file__).parent / "results" / "exploration.json"
 _RUN = Path(__file__).with_name("au147-ptmd.toml")
 LADDER = parse_run_file(read_run_file(_RUN), where=_RUN.name).sampling.temperatures
-WAYS = ("ptmd", "sparse", "random")
+WAYS = ("ptmd", "sparse", "random", "metadynamics")
 N_WALKERS, N_STEPS, FRAMES_PER_ROUND, KELVIN = len(LADDER), 2500, 10, 476.0
+BIASED_STEPS = 1350  # between two frames of the biased run
 GOLD = rgl("Au")
 
 Array = NDArray[np.float64]
@@ -145,17 +153,47 @@ def restarted(
         starts = found.sparse(N_WALKERS) if sparse else found.positions[drawn]
 
 
+def biased(seed: int, n_rounds: int, found: Found) -> Iterator[None]:
+    """Run metadynamics on the thermal chart."""
+    settings = MdSettings(
+        temperature=KELVIN,
+        steps_per_frame=BIASED_STEPS,
+        damping=1.0,
+        seed=seed,
+        block=N_WALKERS,
+    )
+    file = Path(__file__).with_name("dh-twin.toml")
+    bias = parse_settings(BiasFile, read_run_file(file), where=file.name, page=PAGE)
+    per_round = N_WALKERS * FRAMES_PER_ROUND
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.dcd"
+        for number in range(1, n_rounds + 1):
+            run_bias(
+                "au147-thermal",
+                "ih",
+                path,
+                settings=settings,
+                n_frames=number * per_round,
+                bias=bias,
+                progress=silent,
+            )
+            frames = np.concatenate(list(open_dcd(path).frames((number - 1) * per_round)))
+            found.add(frames.astype(np.float64))
+            yield
+
+
 def explored(way: str, seed: int, n_rounds: int, chart: Chart) -> dict[str, object]:
     """Explore one way, and return what was found after each round."""
     start = local_minimum(GOLD.r0 * carved_clusters("Ih", chart.n_atoms)[0], GOLD).positions
     found = Found(chart)
     found.add(np.repeat(start[np.newaxis], 2, axis=0))  # all compiled before the clock starts
     found = Found(chart)
-    rounds = (
-        tempered(start, seed, n_rounds, found)
-        if way == "ptmd"
-        else restarted(start, seed, n_rounds, found, sparse=way == "sparse")
-    )
+    if way == "ptmd":
+        rounds = tempered(start, seed, n_rounds, found)
+    elif way == "metadynamics":
+        rounds = biased(seed, n_rounds, found)
+    else:
+        rounds = restarted(start, seed, n_rounds, found, sparse=way == "sparse")
     begun, told = time.process_time(), []
     for _ in rounds:
         spent = time.process_time() - begun
@@ -173,17 +211,19 @@ def main() -> None:
     """Explore each way with each seed, and keep the record after each run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--rounds", type=int, default=8)
     options = parser.parse_args()
-    told = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": []}
     chart = load_chart("au147")
     for seed in options.seeds:
-        for way in WAYS:
-            if any((run["way"], run["seed"]) == (way, seed) for run in told["runs"]):
+        for way in options.ways:
+            if any((run["way"], run["seed"]) == (way, seed) for run in written()["runs"]):
                 continue
-            told["runs"].append(explored(way, seed, options.rounds, chart))
+            run = explored(way, seed, options.rounds, chart)
+            told = written()  # another process may have added its own meanwhile
+            told["runs"].append(run)
             told |= {
-                "command": f"python benchmarks/exploration.py --rounds {options.rounds}",
+                "command": "python benchmarks/exploration.py",
                 "system": f"Au147 from an icosahedron, {N_WALKERS} walkers",
                 "ns": round(options.rounds * FRAMES_PER_ROUND * N_STEPS * N_WALKERS * 5e-6, 3),
                 "families of the chart": len(chart.families or ()),
@@ -193,6 +233,12 @@ def main() -> None:
                 "versions": versions(),
             }
             RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+
+
+def written() -> dict[str, Any]:
+    """Return the record as it is now."""
+    empty: dict[str, Any] = {"runs": []}
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else empty
 
 
 if __name__ == "__main__":
