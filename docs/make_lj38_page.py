@@ -22,6 +22,8 @@ COLOURS = {"fcc": "#CC3311", "icosahedral": "#EE9A00", "other": "#8b9097"}
 STARTS = {"fcc": "o", "Ih": "^"}
 #: Where the literature has the two features (issue text of Neirotti et al. and Doye et al.).
 PUBLISHED = (0.12, 0.17)
+#: σ√(m/ε) of argon, ps.
+TAU_PS = 2.156
 #: Temperatures of the ladder that the tables show.
 SHOWN = (0, 2, 3, 4, 5, 6, 7)
 
@@ -134,23 +136,34 @@ mixture. The funnel of fcc is one structure, so one point.
 
 """
 
+BIASED = """\
+## By metadynamics on its own thermal chart
+
+```bash
+nanochart thermal lj38 -o lj38-thermal.safetensors
+nanochart bias lj38-thermal.safetensors fcc,ih --potential lj38 --walkers 2 --workers 2 \\
+    --temperature 17.93 --timestep 20 --time 200 --config benchmarks/lj38-metad.toml --seed 1 \\
+    -o lj38-metad.dcd
+python benchmarks/lj38_bias.py lj38 lj38-metad.0.dcd lj38-metad.1.dcd
+```
+
+One walker begins as the truncated octahedron, one as an icosahedron, at T* = 0.150; hills of
+0.001 eV (0.65 k_B T) in the second and third CV every ps, bias factor 15; the file is
+`benchmarks/lj38-metad.toml`. For Lennard-Jones give what the defaults have from metals at some
+hundred kelvin: heights of hills, and springs of restraints and walls.
+
+"""
+
+BIASED_VERDICT = """\
+(to be written)
+"""
+
 REST = """\
-## Biased runs, and what is not done
+## What is not done
 
-`nanochart bias` and `nanochart md` take the potential from a run file or a run folder
-(`--potential lj38-fcc`; `pytest tests/workflow/test_bias.py -k own`). For Lennard-Jones give what
-the defaults have from metals at some hundred kelvin: springs and heights of hills (`--height`,
-0.001 eV is 0.7 k_B T at T* = 0.138), and springs of walls, which as they are would need a shorter
-time step.
-
-- **No metadynamics between the funnels was run**, and so there is no ΔF of it: it needs a thermal
-  chart (`nanochart thermal lj38`), and the processor time of the session went into sampling and
-  quenching. The families of the chart, too, were not found any more. Whether a biased run would
-  cross is unknown.
-- The runs are far too short for parallel tempering to cross between the funnels. The published
-  shape of the heat capacity below melting is not reproduced by either.
-- −173.252378 ε, the lowest icosahedral minimum of the literature, was not among the minima seen:
-  it is symmetric (order 10), so rare.
+- The PTMD runs are far too short to cross between the funnels. The published shape of the heat
+  capacity below melting is not reproduced by either.
+- The metadynamics is one run, at one temperature, in CVs and with hills that were not tuned.
 """
 
 
@@ -343,9 +356,89 @@ def chart_told(chart: dict[str, Any]) -> str:
     )
 
 
+def thermal_told(thermal: dict[str, Any]) -> str:
+    """Return how well the thermal chart puts hot configurations where their minima are."""
+    return (
+        f"The thermal chart has learned from {thermal['trained_on']:,} hot configurations of the "
+        f"joined run. Of {thermal['held_out']:,} held out in time it puts "
+        f"{100 * thermal['same_family']:.0f} % into the family of their minimum (the chart of "
+        f"minima {100 * thermal['same_family_quenched_chart']:.0f} %).\n"
+    )
+
+
+def walker_table(biased: dict[str, Any]) -> str:
+    """Return what each walker went through."""
+    rows = [
+        [
+            one["start"],
+            f"{one['ns']:.0f}",
+            f"{1e3 * one['ns'] / TAU_PS:,.0f}",
+            one["crossings"],
+            f"{one['lowest, epsilon']:.3f}",
+            *(f"{100 * one['biased shares'][name]:.0f} %" for name in COLOURS),
+        ]
+        for one in biased["walkers"]
+    ]
+    head = ["start", "ns", "σ√(m/ε)", "crossings", "lowest / ε", *COLOURS]
+    paths = "\n".join(thinned(one["funnels"]) for one in biased["walkers"])
+    return (
+        table(head, rows)
+        + f"\nShares are those of the biased run; {biased['quenched']} was quenched. A crossing is from\n"
+        "fcc to an icosahedral minimum or back, whatever lay between. The walkers in time, F for "
+        "fcc, I for\nicosahedral, a point for all else:\n\n"
+        f"```text\n{paths}\n```\n"
+    )
+
+
+def thinned(funnels: str) -> str:
+    """Return at most a hundred letters of a walker's."""
+    return funnels[:: -(-len(funnels) // 100)]
+
+
+def difference_table(
+    biased: dict[str, Any], found: dict[str, Any], harmonic: dict[str, Any]
+) -> str:
+    """Return F(icosahedral) − F(fcc) by all ways there are, at the biased run's temperature."""
+    t = biased["T*"]
+    rows = []
+    for one in biased["joined"]:
+        error = one["error, epsilon"]
+        told = "?" if error is None else f"{error:.2f}"
+        shares = (
+            f"{one['shares'][name]:.2f} ± {one['errors'][name]:.2f}"
+            for name in ("fcc", "icosahedral", "other")
+        )
+        rows.append(
+            [
+                f"metadynamics, the first {100 * one['discarded']:.0f} % left out",
+                f"{one['F(icosahedral) - F(fcc), epsilon']:+.2f} ± {told}",
+                *shares,
+            ]
+        )
+    place = int(np.argmin(np.abs(np.array(found["ladder_T*"]) - t)))
+    for start, run in found["runs"].items():
+        shares = [run["funnels"][name]["share"][place] for name in COLOURS]
+        errors = [run["funnels"][name]["error"][place] for name in COLOURS]
+        fcc, icosahedral = shares[:2]
+        free = -t * np.log(icosahedral / fcc) if fcc * icosahedral > 0 else None
+        rows.append(
+            [
+                f"PTMD from {start}",
+                "no fcc seen" if free is None else f"{free:+.2f} (not in equilibrium)",
+                *(f"{x:.2f} ± {dx:.2f}" for x, dx in zip(shares, errors, strict=True)),
+            ]
+        )
+    free = np.array(harmonic["F_fcc_less_F_icosahedral_epsilon"])
+    at = int(np.argmin(np.abs(np.array(harmonic["T*"]) - t)))
+    rows.append(["harmonic wells", f"{-free[at]:+.2f}", "", "", ""])
+    head = ["way", "F(icosahedral) − F(fcc) / ε", *(f"share, {name}" for name in COLOURS)]
+    return f"At T* = {t:.3f}:\n\n" + table(head, rows)
+
+
 def page() -> str:
     """Return the page."""
     found, harmonic, chart = read("lj38"), read("lj38_harmonic"), read("lj38_chart")
+    biased = read("lj38_bias")
     return "\n".join(
         [
             HEAD + run_table(found),
@@ -364,6 +457,10 @@ def page() -> str:
             CHART,
             chart_told(chart),
             "![The chart](images/lj38-chart.png)\n",
+            BIASED + thermal_told(read("lj38_thermal")),
+            walker_table(biased),
+            difference_table(biased, found, harmonic),
+            BIASED_VERDICT,
             REST,
         ]
     )
