@@ -380,13 +380,13 @@ def walker_table(biased: dict[str, Any]) -> str:
         for one in biased["walkers"]
     ]
     head = ["start", "ns", "σ√(m/ε)", "crossings", "lowest / ε", *COLOURS]
-    paths = "\n".join(thinned(one["funnels"]) for one in biased["walkers"])
+    paths = [[one["start"], f"`{thinned(one['funnels'])}`"] for one in biased["walkers"]]
     return (
         table(head, rows)
-        + f"\nShares are those of the biased run; {biased['quenched']} was quenched. A crossing is from\n"
-        "fcc to an icosahedral minimum or back, whatever lay between. The walkers in time, F for "
-        "fcc, I for\nicosahedral, a point for all else:\n\n"
-        f"```text\n{paths}\n```\n"
+        + f"\nShares are those of the biased run; {biased['quenched']} was quenched. A crossing "
+        "is from\nfcc to an icosahedral minimum or back, whatever lay between. The walkers in "
+        "time, F for fcc,\nI for icosahedral, a point for all else:\n\n"
+        + table(["start", "funnels in time"], paths)
     )
 
 
