@@ -143,6 +143,7 @@ def test_every_file_the_pages_point_to_is_there() -> None:
         ("docs/make_paper_page.py", "docs/reproducing.md"),
         ("docs/make_exact_page.py", "docs/exact.md"),
         ("docs/make_lj38_page.py", "docs/lj38.md"),
+        ("docs/make_exploration_page.py", "docs/exploration.md"),
     ],
 )
 def test_made_pages_are_up_to_date(maker: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
