@@ -225,7 +225,7 @@ class _Elements:
         """Return what is expected after the first frame."""
         found = atoms.get_chemical_symbols()
         if species is None and set(found) == {"X"}:
-            raise NanochartError(f"{where}: the file tells no elements; give --species")
+            raise NanochartError(f"{where}: the file tells no elements; give --species (species=)")
         if alloys and species is not None and is_alloy(species):
             if species_of(found) != species:
                 raise NanochartError(

@@ -14,8 +14,18 @@ from scipy.spatial.distance import pdist, squareform
 
 from nanochart.errors import NanochartError
 from nanochart.sampling.lammps import engine_for
+from nanochart.sampling.placements import PLACEMENTS
+from nanochart.sampling.quench import local_minimum
 from nanochart.sampling.rgl import energy_and_forces, rgl
-from nanochart.sampling.seeds import MOTIFS, Seed, carved_clusters, seed_clusters
+from nanochart.sampling.rgl_alloys import rgl_alloy
+from nanochart.sampling.seeds import (
+    MOTIFS,
+    Seed,
+    _kept,
+    _placed,
+    carved_clusters,
+    seed_clusters,
+)
 from nanochart.structure.description import classify
 
 CLASS_OF = {"Ih": "Ih", "Dh": "Dh", "fcc": "Fcc", "twin": "Twin", "hcp": "Twin"}
@@ -143,3 +153,12 @@ def test_an_unknown_motif_or_no_cluster_at_all_is_told() -> None:
         carved_clusters("sphere", 13)
     with pytest.raises(NanochartError, match="at least 2 atoms, not 1"):
         carved_clusters("fcc", 1)
+
+
+def test_an_alloy_s_shape_is_compared_as_its_elements_were_placed() -> None:
+    """The rows of a placed shape are in another order: none would seem to keep its bonds."""
+    engine = engine_for(rgl_alloy("Ag13Cu42"), 55)
+    (shape, *_) = carved_clusters("Ih", 55)
+    for placement in PLACEMENTS:
+        begun = _placed(engine, engine.potential.r0 * shape, placement, 0)
+        assert _kept(begun, local_minimum(begun, engine.potential), engine), placement

@@ -27,15 +27,14 @@ class Estimate:
 
     ``share``, ``share_error`` (...); ``free_energy`` −kT ln share, eV, the lowest 0, infinite where
     nothing was; ``error`` its standard error from blocks, eV, infinite where fewer than two blocks
-    saw anything; ``deviations`` (n_blocks, ...) of each block's share from the whole, relative and
-    weighed so that the root of the sum of their squares is the relative error of the share.
+    saw anything; ``by_block`` (n_blocks, n_cells) the weights that each is the sum of.
     """
 
     share: Array
     share_error: Array
     free_energy: Array
     error: Array
-    deviations: Array
+    by_block: Array
 
 
 def weights_of(exponents: Array) -> Array:
@@ -91,43 +90,44 @@ def estimate(
     n_blocks = int(blocks.max()) + 1
     inside = cells >= 0
     flat = blocks[inside] * n_cells + cells[inside]
-    by_block = np.bincount(flat, weights=weights[inside], minlength=n_blocks * n_cells)
-    by_block = by_block.reshape(n_blocks, n_cells)
+    sums = np.bincount(flat, weights=weights[inside], minlength=n_blocks * n_cells)
+    by_block = np.asarray(sums.reshape(n_blocks, n_cells), dtype=np.float64)
     of_block = np.bincount(blocks, weights=weights, minlength=n_blocks)
     whole = of_block.sum()
     share = by_block.sum(axis=0) / whole
     part = of_block / whole
     effective = 1.0 / float((part**2).sum())
-    # One block that outweighs all others says nothing of its own error.
-    spread = np.inf if effective <= 1.0 + 1e-9 else np.sqrt(effective / (effective - 1.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(of_block[:, None] > 0, by_block / of_block[:, None], 0.0)
-        deviations = spread * part[:, None] * (own - share) / share
+        variance = (part[:, None] ** 2 * (own - share) ** 2).sum(axis=0)
+        # One block that outweighs all others says nothing of its own error.
+        alone = effective <= 1.0 + 1e-9
+        variance = np.full(n_cells, np.inf) if alone else variance * effective / (effective - 1.0)
         free = -kt * np.log(share)
-        relative = _length(deviations)
-        share_error = np.where(share > 0, relative * share, 0.0)
-    # What only one block saw may have been seen by chance: nothing is known of its error.
-    relative[(by_block > 0).sum(axis=0) < 2] = np.inf
+        error = kt * np.sqrt(variance) / share
+        # What only one block saw may have been seen by chance: nothing is known of its error.
+        error[(by_block > 0).sum(axis=0) < 2] = np.inf
     lowest = free[np.isfinite(free)].min() if (share > 0).any() else 0.0
-    return Estimate(share, share_error, free - lowest, kt * relative, deviations)
+    return Estimate(share, np.sqrt(variance), free - lowest, error, by_block)
 
 
 def difference(first: int, second: int, found: Estimate, kt: float) -> tuple[float, float]:
-    """Return F(second) − F(first), eV, and its error by blocks.
+    """Return F(second) − F(first), eV, and its standard error by a jackknife over the blocks.
 
-    Where one share rises as the other falls, as of two states that a run goes between, that is more
-    than the errors of both joined as independent ones.
+    It knows that one share rises as the other falls, as of two states that a run goes between, and
+    that a logarithm is not linear: the error is infinite where a state is seen in one block only.
     """
-    free = float(-kt * np.log(found.share[second] / found.share[first]))
-    error = kt * float(_length(found.deviations[:, second] - found.deviations[:, first]))
-    known = np.isfinite(found.error[[first, second]]).all()
-    return free, error if known else np.inf
-
-
-def _length(columns: Array) -> Array:
-    """Return the root of the sum of the squares of each column; infinite where it is not known."""
-    length = np.sqrt((columns**2).sum(axis=0))
-    return np.where(np.isnan(length), np.inf, length)
+    whole = found.by_block.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Rounding leaves something of a state that the block left out has alone.
+        left = whole - found.by_block
+        left[left < 1e-12 * whole] = 0.0
+        free = -kt * np.log(whole[second] / whole[first])
+        each = -kt * np.log(left[:, second] / left[:, first])
+    if not np.isfinite(each).all():
+        return float(free), np.inf
+    n_blocks = len(each)
+    return float(free), float(np.sqrt((n_blocks - 1) * each.var()))
 
 
 def crossings(cells: NDArray[np.integer], first: int, second: int) -> int:

@@ -154,6 +154,9 @@ def free_energy(
         "free-energy.csv"
     ),
     discard: Annotated[float, typer.Option(help="share of each run left out at its start")] = 0.2,
+    until: Annotated[
+        float, typer.Option(help="share of each run where it ends: one half, then the other")
+    ] = 1.0,
     by: Annotated[
         str, typer.Option(help="of metadynamics: time, V - c(t); final, V at the end")
     ] = "time",
@@ -188,6 +191,7 @@ def free_energy(
         runs,
         output,
         discard=discard,
+        until=until,
         by=by,  # type: ignore[arg-type]
         surface=[] if surface is None else [name.strip() for name in surface.split(",")],
         bins=bins,

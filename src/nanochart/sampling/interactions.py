@@ -40,7 +40,8 @@ def interaction(potential: Potential, symbols: tuple[str, ...], folder: Path) ->
             *wall,
         ]
     if isinstance(potential, AsePotential):
-        # Its energy counts as potential energy, in minimisations as well.
+        # Its energy counts as potential energy, in minimisations as well. LAMMPS wants some pair
+        # style, whose reach (Å) does not matter.
         return [
             "pair_style zero 1.0",
             "pair_coeff * *",

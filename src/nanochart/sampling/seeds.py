@@ -88,12 +88,13 @@ def seed_clusters(engine: Engine, *, motifs: tuple[str, ...] = MOTIFS, seed: int
         if len(placements) > 1:
             shapes = _distinct(shapes)
         for placement in placements:
-            found = [_quenched(engine, one, placement, seed) for one in shapes]
+            begun = [_placed(engine, one, placement, seed) for one in shapes]
+            found = [local_minimum(one, engine.potential) for one in begun]
             order = np.lexsort(
                 (
                     [q.energy if q.converged else np.inf for q in found],
                     # Gold's icosahedra of some sizes fall into fcc when they are quenched.
-                    [not _kept(one, q, engine) for one, q in zip(shapes, found, strict=True)],
+                    [not _kept(one, q, engine) for one, q in zip(begun, found, strict=True)],
                 )
             )
             best = found[order[0]]
@@ -117,12 +118,11 @@ def _distinct(shapes: list[Array]) -> list[Array]:
     return list(found.values())
 
 
-def _quenched(engine: Engine, shape: Array, placement: str, seed: int) -> Quench:
-    """Return the minimum of a shape with the elements placed."""
-    if placement:
-        rng = np.random.default_rng(seed)
-        shape = placed(shape, engine.symbols, placement, rng)
-    return local_minimum(shape, engine.potential)
+def _placed(engine: Engine, shape: Array, placement: str, seed: int) -> Array:
+    """Return a shape with the elements placed."""
+    if not placement:
+        return shape
+    return placed(shape, engine.symbols, placement, np.random.default_rng(seed))
 
 
 def _kept(shape: Array, quenched: Quench, engine: Engine) -> bool:

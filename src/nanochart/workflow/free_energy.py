@@ -84,6 +84,7 @@ def free_energies(
     output: Path,
     *,
     discard: float = 0.2,
+    until: float = 1.0,
     by: Way = "time",
     surface: Sequence[str] = (),
     bins: int = 40,
@@ -102,6 +103,8 @@ def free_energies(
         CSV of the states; the surface goes to ``NAME-surface.csv``.
     discard
         Share of each run at its beginning that is left out.
+    until
+        Share of each run at which it ends, for one half against the other.
     by
         Of metadynamics: ``"time"``, the bias of the moment less c(t), or ``"final"``, that of the
         end.
@@ -125,11 +128,13 @@ def free_energies(
     """
     if not 0 <= discard < 1:
         raise NanochartError(f"discard: {discard:g} must be a share of the run, from 0 to below 1")
+    if not discard < until <= 1:
+        raise NanochartError(f"until: {until:g} must be a share of the run, above {discard:g} to 1")
     if len(surface) > 2 or bins < 2:
         raise NanochartError("surface: give one or two variables, and at least 2 bins")
     if not output.absolute().parent.is_dir():
         raise NanochartError(f"{output}: its folder does not exist; make it first")
-    found = [_read(path, discard) for path in runs]
+    found = [_read(path, discard, until) for path in runs]
     _check(found)
     if minima is not None:
         courses = read_courses(minima)
@@ -156,6 +161,7 @@ def free_energies(
         "temperature_K": found[0].plan.temperature,
         "weights": _way(found, by),
         "discarded": f"{discard:.0%} of each run",
+        **({"until": f"{until:.0%} of each run"} if until < 1 else {}),
         "blocks": f"{n_blocks} of each run",
         "output": str(output),
     }
@@ -175,8 +181,8 @@ def free_energies(
     return FreeEnergies(summary, kind, rows)
 
 
-def _read(path: Path, discard: float) -> _Run:
-    """Return what a run wrote, without its transient."""
+def _read(path: Path, discard: float, until: float) -> _Run:
+    """Return what a run wrote, without its transient, up to a share of it."""
     record = beside(path, ".json")
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
@@ -191,8 +197,8 @@ def _read(path: Path, discard: float) -> _Run:
     lacking = [name for name in (*plan.columns(names), "family") if name not in columns]
     if lacking:
         raise NanochartError(f"{beside(path, COLVAR)}: has no column {lacking[0]!r}")
-    first = int(discard * len(columns["time"]))
-    left = {name: column[first:] for name, column in columns.items()}
+    first, last = (int(share * len(columns["time"])) for share in (discard, until))
+    left = {name: column[first:last] for name, column in columns.items()}
     if not len(left["time"]):
         raise NanochartError(f"{path}: no samples are left; discard less, or run longer")
     return _Run(path, plan, names, left, chart, left["family"].astype(np.int64))

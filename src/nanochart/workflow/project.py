@@ -120,9 +120,9 @@ def project_files(
     chunks = work.reading.chunks(*start)
     first = next(chunks)  # raises if there is none, before anything is written
     if record is None:
-        record = Record(identity, work.decide_quench(0))
+        record = Record(identity, work.decide_quench())
     else:
-        work.check_kind(record, start[0])
+        work.check_kinds(record, start)
     with alone(beside(output, ".lock") if is_folder(output) else output):
         work.run(
             itertools.chain([first], chunks),
@@ -201,7 +201,7 @@ class _Work:
         reading = self.reading
         for i, done in enumerate(record.files):
             self._check_file(i, done)
-            reading.first_frames[i], reading.first_times[i] = done.first_frame, done.first_time
+            reading.first_frames[i] = done.first_frame
             changed = reading.trajectories[i].extent != done.extent
             unfinished = i == len(record.files) - 1 and not record.finished
             if changed or unfinished or done.last != self.settings.last:
@@ -237,14 +237,14 @@ class _Work:
                 f"{self.output}: holds frames of {done.path} behind frame {last}; {remedy}"
             )
 
-    def decide_quench(self, first: int) -> bool:
+    def decide_quench(self) -> bool:
         """Return whether frames are quenched, and tell what was assumed.
 
         Raises
         ------
         NanochartError
-            There is nothing to quench by; or of the trajectories, from the one numbered ``first``
-            on, some are of minima and some are not, and nobody said what to do.
+            There is nothing to quench by; or some of the trajectories are of minima and some are
+            not, and nobody said what to do.
         """
         asked, chart = self.settings.quench, self.chart
         if asked is not None:
@@ -257,9 +257,12 @@ class _Work:
         if chart.mode == THERMAL:
             self.tell("a thermal chart takes frames as they are: nothing is quenched")
             return False
-        found = self._kinds(first)
-        if not found or self.potential is None:
+        if self.potential is None:
             self.tell("frames are taken for minima: there is no potential to tell by")
+            return False
+        found = self._kinds(0)
+        if not found:
+            self.tell("frames are taken for minima: the first ones hold no structure to tell by")
             return False
         (path, hot, force), *others = found
         for other, its_hot, its_force in others:
@@ -276,16 +279,17 @@ class _Work:
             self.tell(f"{what}: they are taken as minima; or give --quench")
         return hot
 
-    def check_kind(self, record: Record, first: int) -> None:
-        """Raise if the table is of minima as they were, and trajectories not yet in it are hot."""
-        if record.quench or self.settings.quench is not None or self.chart.mode == THERMAL:
+    def check_kinds(self, record: Record, start: tuple[int, Point]) -> None:
+        """Raise if trajectories that come to a table are not of the kind of those in it."""
+        if self.settings.quench is not None or self.chart.mode == THERMAL:
             return
-        for path, hot, force in self._kinds(max(first, len(record.files))):
-            if hot:
+        begun = start[1].next_frame > self.settings.first
+        for path, hot, force in self._kinds(start[0] + begun):
+            if hot != record.quench:
+                done = "quenched" if record.quench else f"taken as minima ({COLD} or less)"
                 raise NanochartError(
                     f"{path}: its first frames have forces of {force:.2g} eV/Å, and what "
-                    f"{self.output} holds was taken as minima ({COLD} or less); give another "
-                    "--output for it"
+                    f"{self.output} holds was {done}; give another --output for it"
                 )
 
     def _kinds(self, first: int) -> list[tuple[Path, bool, float]]:

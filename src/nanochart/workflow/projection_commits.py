@@ -72,7 +72,6 @@ class Commits:
                 reading.settings.last,
                 reading.first_frames[i],
                 self._points[i],
-                reading.first_times[i],
             )
         ]
         record.end, record.counts, record.latest = end, counts, chunk.latest

@@ -128,26 +128,31 @@ class Reading:
             use_cells=settings.use_cells,
             skip_bad=settings.skip_bad,
         )
-        self.trajectories: list[Trajectory] = [
-            open_trajectory(path, timestep=settings.timestep, end_at_damage=settings.skip_bad)
-            for path in self.files
-        ]
-        #: Of each file, once it was seen; the time in ps, None where it is not known.
+        self.trajectories: list[Trajectory] = [self._opened(path) for path in self.files]
+        #: Of each file, once it was seen.
         self.first_frames: dict[int, str] = {}
-        self.first_times: dict[int, float | None] = {}
+        #: When each file begins, ps, once it was seen; NaN where that is not known.
+        self._begins: dict[int, float] = {}
 
     def same_start(self, i: int, done: FileRecord) -> bool:
         """Return whether a trajectory still begins with the frame it began with."""
         numbers = self._numbers(0)[:1]
         first = next(self.trajectories[i].frames(numbers, Place()), None)
+        if first is not None:
+            self._begins[i] = float(self._times(first)[0])
         return first is not None and digest_of(first) == done.first_frame
 
     def first_structures(self, i: int) -> Array:
         """Return the structures of a trajectory's first block; none if it has no frame."""
-        frames = next(self.trajectories[i].frames(self._numbers(0), Place()), None)
+        # Opened anew: the trajectory itself may be amid its frames, and knows what was cut off.
+        frames = next(self._opened(self.files[i]).frames(self._numbers(0), Place()), None)
         if frames is None:
             return np.zeros((0, self.selection.n_atoms, 3))
         return self._chunk(i, frames, None).positions
+
+    def _opened(self, path: Path) -> Trajectory:
+        one = self.settings
+        return open_trajectory(path, timestep=one.timestep, end_at_damage=one.skip_bad)
 
     def _numbers(self, first: int) -> range:
         """Return the frames wanted, from one of them on."""
@@ -184,9 +189,9 @@ class Reading:
 
         A run's continuation begins later than the run, though perhaps not later than it ended.
         """
-        before = self.first_times.get(i - 1)
-        self.first_times[i] = None if np.isnan(begins) else begins
-        return before is not None and begins <= before
+        self._begins[i] = begins
+        known = [self._begins[j] for j in range(i) if not np.isnan(self._begins[j])]
+        return bool(known) and begins <= known[-1]
 
     def _times(self, frames: Frames) -> Array:
         """Return the times of frames, ps."""

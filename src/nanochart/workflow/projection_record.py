@@ -41,7 +41,7 @@ class Point:
 @dataclass
 class FileRecord:
     """One trajectory: its ``extent`` when it was read last, up to which frame it was asked for
-    (None: its end), its first frame, where to go on, and the time of its first frame, ps.
+    (None: its end), its first frame, and where to go on.
     """
 
     path: str
@@ -49,7 +49,6 @@ class FileRecord:
     last: int | None
     first_frame: str
     point: Point
-    first_time: float | None = None
 
 
 @dataclass
@@ -125,7 +124,6 @@ def read_record(output: Path, settings: dict[str, Any]) -> Record | None:
                     one["last"],
                     one["first_frame"],
                     _point(one["point"]),
-                    one.get("first_time"),
                 )
                 for one in content["files"]
             ],
