@@ -21,29 +21,35 @@ from machine import cpu_model
 
 from nanochart.bias.free_energy import block_numbers, crossings, difference, estimate
 from nanochart.dcd import open_dcd
+from nanochart.dynamics.residence import CoreSettings, residence
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.structure.description import classify
 from nanochart.units import BOLTZMANN
-from nanochart.workflow.course import read_courses
+from nanochart.workflow.course import Course, read_courses
 from nanochart.workflow.free_energy import free_energies
 from nanochart.workflow.provenance import versions
 
 RESULTS = Path(__file__).parent / "results" / "dh_twin.json"
 FIRST, SECOND = (CLASS_NAMES.index(name) for name in ("Dh", "Twin"))
+#: ps that a state must hold most of to count as a stay.
+DWELL = 100.0
+#: Of the runs: all but the transient, and its two halves, which tell whether it has settled.
+PARTS = ((0.2, 1.0), (0.2, 0.6), (0.6, 1.0))
 #: Blocks of time that errors come from, of each walker and of each data set.
 N_BLOCKS = 5
 
 
 def biased(runs: list[Path], table: Path) -> list[dict[str, Any]]:
-    """Return the differences by both weights, and of halves, which tell whether it has settled."""
+    """Return the differences by both weights, of the runs and of their halves."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for by in ("time", "final"):
-            for discard in (0.2, 0.5):
+            for discard, until in PARTS:
                 told = free_energies(
                     runs,
                     Path(folder) / "states.csv",
                     discard=discard,
+                    until=until,
                     by=by,
                     n_blocks=N_BLOCKS,
                     minima=table,
@@ -51,7 +57,8 @@ def biased(runs: list[Path], table: Path) -> list[dict[str, Any]]:
                 )
                 found.append(
                     {
-                        "discarded": discard,
+                        "from": discard,
+                        "to": until,
                         **told.summary,
                         "states": [
                             {"name": name, "share": share, "share error": error}
@@ -78,9 +85,15 @@ def tempered(path: Path, kelvin: float) -> dict[str, Any]:
         "data": path.name,
         "snapshots": len(codes),
         "counts": {name: int((codes == code).sum()) for code, name in enumerate(CLASS_NAMES)},
-        "difference_eV": free,
-        "difference_error_eV": error,
+        "difference_eV": free if np.isfinite(free) else None,
+        "difference_error_eV": error if np.isfinite(error) else None,
     }
+
+
+def lasting(course: Course) -> int:
+    """Return how often a walker goes from one state to the other, of stays that last."""
+    stays = residence(course.classes, course.times, CoreSettings(dwell=DWELL)).stays
+    return crossings(np.array([stay.state for stay in stays]), FIRST, SECOND)
 
 
 def main() -> None:
@@ -98,6 +111,7 @@ def main() -> None:
             "ns": round(float(course.times[-1]) * 1e-3, 2),
             "minima": len(course.times),
             "crossings": crossings(course.classes, FIRST, SECOND),
+            "lasting crossings": lasting(course),
             "shares of the biased run": {
                 name: round(float((course.classes == code).mean()), 4)
                 for code, name in enumerate(CLASS_NAMES)
@@ -110,6 +124,7 @@ def main() -> None:
         "temperature_K": kelvin,
         "frames": [open_dcd(run).n_frames for run in options.runs],
         "seed": record["settings"]["seed"],
+        "dwell_ps": DWELL,
         "walkers": walkers,
         "metadynamics": biased(options.runs, options.table),
         "tempering": [tempered(path, kelvin) for path in options.data],
@@ -117,7 +132,7 @@ def main() -> None:
         "versions": versions(),
     }
     print(json.dumps(told, indent=1))
-    RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

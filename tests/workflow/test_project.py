@@ -282,18 +282,20 @@ def test_several_files_and_frames_between(minima: np.ndarray, tmp_path: Path) ->
     assert content(tmp_path / "c.csv") == content(tmp_path / "d.csv")
 
 
+@pytest.mark.parametrize("n", [4, 20])  # in the first block, and behind it
+@pytest.mark.parametrize("quench", [False, None])
 def test_a_frame_cut_off_is_told_and_read_when_it_is_whole(
-    minima: np.ndarray, tmp_path: Path
+    minima: np.ndarray, tmp_path: Path, small_blocks: None, n: int, quench: bool | None
 ) -> None:
-    file = write_xyz(tmp_path / "a.xyz", minima[:4])
+    file = write_xyz(tmp_path / "a.xyz", minima[:n])
     text = file.read_bytes()
     file.write_bytes(text[:-50])
-    told = run(tmp_path / "a.csv", file)
-    assert told["structures"] == 3
-    assert "frame 3 is cut off" in told["told"][-1]
+    told = run(tmp_path / "a.csv", file, quench=quench)
+    assert told["structures"] == n - 1
+    assert f"frame {n - 1} is cut off" in told["told"][-1]
     file.write_bytes(text)
-    assert run(tmp_path / "a.csv", file)["structures"] == 4
-    run(tmp_path / "b.csv", file)
+    assert run(tmp_path / "a.csv", file, quench=quench)["structures"] == n
+    run(tmp_path / "b.csv", file, quench=quench)
     assert content(tmp_path / "a.csv") == content(tmp_path / "b.csv")
 
 
@@ -349,6 +351,9 @@ def test_hot_and_quenched_trajectories_are_not_mixed(minima: np.ndarray, tmp_pat
     with pytest.raises(NanochartError, match=r"hot\.dcd: .* was taken as minima"):
         run(tmp_path / "a.csv", *files, quench=None)
     assert (tmp_path / "a.csv").read_bytes() == before
+    run(tmp_path / "c.csv", files[1], quench=None)
+    with pytest.raises(NanochartError, match=r"cold\.dcd: .* was quenched"):
+        run(tmp_path / "c.csv", *files[::-1], quench=None)
     assert run(tmp_path / "b.csv", *files, quench=True)["structures"] == 16
 
 
