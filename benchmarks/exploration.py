@@ -34,6 +34,7 @@ from nanochart.chart.chart import Chart, load_chart
 from nanochart.dcd import open_dcd
 from nanochart.dynamics.md import MdSettings, initial_state, md
 from nanochart.dynamics.projection import project_positions
+from nanochart.files import write_text
 from nanochart.progress import silent
 from nanochart.sampling.quench import QuenchSettings, local_minimum, quench_batches
 from nanochart.sampling.rgl import rgl
@@ -217,22 +218,31 @@ def main() -> None:
     chart = load_chart("au147")
     for seed in options.seeds:
         for way in options.ways:
-            if any((run["way"], run["seed"]) == (way, seed) for run in written()["runs"]):
-                continue
-            run = explored(way, seed, options.rounds, chart)
-            told = written()  # another process may have added its own meanwhile
-            told["runs"].append(run)
-            told |= {
-                "command": "python benchmarks/exploration.py",
-                "system": f"Au147 from an icosahedron, {N_WALKERS} walkers",
-                "ns": round(options.rounds * FRAMES_PER_ROUND * N_STEPS * N_WALKERS * 5e-6, 3),
-                "families of the chart": len(chart.families or ()),
-                "major families of the chart": len(chart.families.major) if chart.families else 0,
-                "cpu": cpu_model(),
-                "threads": 1,
-                "versions": versions(),
-            }
-            RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+            known = {(run["way"], run["seed"], len(run["rounds"])) for run in written()["runs"]}
+            if (way, seed, options.rounds) not in known:
+                keep(explored(way, seed, options.rounds, chart), chart)
+    keep(None, chart)
+
+
+def keep(run: dict[str, object] | None, chart: Chart) -> None:
+    """Add a run to the record; other processes may have added theirs meanwhile."""
+    told = written()
+    told["runs"] += [] if run is None else [run]
+    per_round = FRAMES_PER_ROUND * N_WALKERS * 5e-6  # ns of a step of each frame
+    told |= {
+        "command": "python benchmarks/exploration.py",
+        "system": f"Au147 from an icosahedron, {N_WALKERS} walkers",
+        "ns a round": {
+            way: round(per_round * (BIASED_STEPS if way == "metadynamics" else N_STEPS), 3)
+            for way in WAYS
+        },
+        "families of the chart": len(chart.families or ()),
+        "major families of the chart": len(chart.families.major) if chart.families else 0,
+        "cpu": cpu_model(),
+        "threads": 1,
+        "versions": versions(),
+    }
+    write_text(RESULTS, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
 
 
 def written() -> dict[str, Any]:

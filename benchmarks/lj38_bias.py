@@ -61,6 +61,9 @@ def walker(path: Path, folder: Path, every: int) -> dict[str, Any]:
         funnel[np.isin(told.macro_families, words)] = i
     columns, _ = read_table(path.with_name(path.name + ".COLVAR"))
     rows = np.searchsorted(columns["time"], times - 1e-6)
+    short = rows.max(initial=0) >= len(columns["time"])
+    if short or np.abs(columns["time"][rows] - times).max(initial=0.0) > 1e-3:
+        raise SystemExit(f"{path}: COLVAR has not all of its frames")
     kt = BOLTZMANN * settings["temperature"]
     bias = columns["walls.bias"] + columns["metad.bias"] - columns["metad.rct"]
     return {

@@ -284,8 +284,9 @@ def test_several_files_and_frames_between(minima: np.ndarray, tmp_path: Path) ->
 
 @pytest.mark.parametrize("n", [4, 20])  # in the first block, and behind it
 @pytest.mark.parametrize("quench", [False, None])
+@pytest.mark.usefixtures("small_blocks")
 def test_a_frame_cut_off_is_told_and_read_when_it_is_whole(
-    minima: np.ndarray, tmp_path: Path, small_blocks: None, n: int, quench: bool | None
+    minima: np.ndarray, tmp_path: Path, n: int, quench: bool | None
 ) -> None:
     file = write_xyz(tmp_path / "a.xyz", minima[:n])
     text = file.read_bytes()

@@ -51,7 +51,9 @@ def swap_plate(content: ReportContent) -> Plate | Absent:
             content,
             name,
             title,
-            "No swaps were attempted: every replica stayed at its temperature.",
+            "No swaps were attempted: every replica stayed at its temperature."
+            if attempted is not None
+            else "The snapshots were sampled elsewhere: their swaps are not known.",
         )
     share = accepted[attempted > 0] / attempted[attempted > 0]
     return Plate(
