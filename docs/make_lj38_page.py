@@ -142,9 +142,9 @@ BIASED = """\
 ```bash
 nanochart thermal lj38 -o lj38-thermal.safetensors
 nanochart bias lj38-thermal.safetensors fcc,ih --potential lj38 --walkers 2 --workers 2 \\
-    --temperature 17.93 --timestep 20 --time 200 --config benchmarks/lj38-metad.toml --seed 1 \\
+    --temperature 17.93 --timestep 20 --time 80.25 --config benchmarks/lj38-metad.toml --seed 1 \\
     -o lj38-metad.dcd
-python benchmarks/lj38_bias.py lj38 lj38-metad.0.dcd lj38-metad.1.dcd
+python benchmarks/lj38_bias.py lj38 lj38-metad.0.dcd lj38-metad.1.dcd --every 50
 ```
 
 One walker begins as the truncated octahedron, one as an icosahedron, at T* = 0.150; hills of
@@ -155,7 +155,14 @@ hundred kelvin: heights of hills, and springs of restraints and walls.
 """
 
 BIASED_VERDICT = """\
-(to be written)
+**The bias crosses between the funnels, both ways**, in both walkers, and the one that began as an
+icosahedron finds the truncated octahedron, the global minimum, by itself, in 80 ns; parallel
+tempering from icosahedra did not in 320 ns of its replicas together. The difference of the two
+funnels agrees with that of the harmonic wells, and hardly changes when half of the runs is left
+out; its error, a quarter of ε, is 1.6 k_B T, so it says which funnel is deeper at T* = 0.150 with
+one standard error only. Errors are those of five blocks of each walker; the walkers share their
+hills, so the blocks are not quite independent. Every run is told: this is the first and only one;
+it was stopped for the time there was, not when it looked good.
 """
 
 REST = """\
@@ -384,7 +391,7 @@ def walker_table(biased: dict[str, Any]) -> str:
     return (
         table(head, rows)
         + f"\nShares are those of the biased run; {biased['quenched']} was quenched. A crossing "
-        "is from\nfcc to an icosahedral minimum or back, whatever lay between. The walkers in "
+        "is from\nfcc to an icosahedral minimum or back, every label counted. The walkers in "
         "time, F for fcc,\nI for icosahedral, a point for all else:\n\n"
         + table(["start", "funnels in time"], paths)
     )
