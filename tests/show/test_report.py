@@ -172,7 +172,7 @@ def test_no_words_no_column(made, content):
         ({"loss": None}, "no training history"),
         ({"scan": None}, "not scanned"),
         ({"swaps_attempted": np.zeros(4, int)}, "No swaps were attempted"),
-        ({"swaps_attempted": None}, "No swaps were attempted"),
+        ({"swaps_attempted": None}, "their swaps are not known"),
         ({"class_fractions": None, "family_fractions": None}, "by class were not computed"),
         ({"class_errors": None, "family_errors": None, "temperature_counts": None}, "Populations"),
         ({"cautions": (), "timings": (), "provenance": {}}, "No stage was timed"),
