@@ -1,4 +1,4 @@
-"""Exploration: restarts from sparse regions of the chart beside plain PTMD, at an equal budget.
+"""Exploration: restarts from sparse regions of the chart and metadynamics beside PTMD.
 
     python benchmarks/exploration.py [--seeds 1 2 3] [--ways ptmd sparse random metadynamics]
 

@@ -46,9 +46,7 @@ def read(folder: Path) -> dict[str, Any]:
     rows = quenched.committed // n_rungs * n_rungs
     positions = quenched.read("positions", 0, rows).astype(np.float64)
     told = describe_positions(positions, neighbour_cutoff(potential.r0))
-    funnel = np.full(len(positions), len(FUNNELS))
-    for i, words in enumerate(FUNNELS.values()):
-        funnel[np.isin(told.macro_families, words)] = i
+    funnel = funnels_of(told.macro_families)
     epsilon = float(file.potential.epsilon or 0.0)
     return {
         "folder": folder,
@@ -60,6 +58,14 @@ def read(folder: Path) -> dict[str, Any]:
         "positions": positions,
         "energies": quenched.read("energy", 0, rows) / epsilon,
     }
+
+
+def funnels_of(macro_families: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Return the place in `NAMES` of each structure, by its macro-family."""
+    funnel = np.full(len(macro_families), len(FUNNELS))
+    for i, words in enumerate(FUNNELS.values()):
+        funnel[np.isin(macro_families, words)] = i
+    return funnel
 
 
 def statistics_of(run: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lj38 import FUNNELS, NAMES
+from lj38 import FUNNELS, NAMES, funnels_of
 from numpy.typing import NDArray
 
 from nanochart.bias.free_energy import (
@@ -56,9 +56,6 @@ def walker(path: Path, folder: Path, every: int) -> dict[str, Any]:
     times = (np.arange(len(frames)) + 1) * every * interval
     minima = quench(frames, potential=potential, settings=QuenchSettings(force_tolerance=1e-5))
     told = describe_positions(minima.positions, neighbour_cutoff(potential.r0))
-    funnel = np.full(len(frames), len(FUNNELS))
-    for i, words in enumerate(FUNNELS.values()):
-        funnel[np.isin(told.macro_families, words)] = i
     columns, _ = read_table(path.with_name(path.name + ".COLVAR"))
     rows = np.searchsorted(columns["time"], times - 1e-6)
     short = rows.max(initial=0) >= len(columns["time"])
@@ -69,12 +66,11 @@ def walker(path: Path, folder: Path, every: int) -> dict[str, Any]:
     return {
         "settings": settings,
         "epsilon": float(file.potential.epsilon or 0.0),
-        "funnel": funnel,
+        "funnel": funnels_of(told.macro_families),
         "exponents": bias[rows] / kt,
         "energies": minima.energies / float(file.potential.epsilon or 1.0),
         "unconverged": int((~minima.converged).sum()),
         "ns": float(times[-1]) * 1e-3,
-        "families": columns["family"][rows].astype(int),
     }
 
 
