@@ -434,6 +434,13 @@ def test_free_energies_of_classes_of_minima(chart_file: Path, tmp_path: Path) ->
     ends = [k for k in names[kept] if k != "Mix"]
     assert told["crossings"] == sum(a != b for a, b in itertools.pairwise(ends)) > 1
     assert told["round_trips"] == told["crossings"] // 2
+    half = free_energies(*of, discard=0.2, until=0.6, n_blocks=2, minima=table)
+    first = slice(len(weights) // 5, len(weights) * 3 // 5)
+    part = {str(k): weights[first][names[first] == k].sum() for k in set(names[first])}
+    shares = {k: one / weights[first].sum() for k, one in part.items()}
+    assert {row[0]: row[1] for row in half.states} == pytest.approx(shares)
+    with pytest.raises(NanochartError, match=r"until: 0\.2 must be"):
+        free_energies(*of, discard=0.2, until=0.2, minima=table)
     with pytest.raises(NanochartError, match="there is no class 'Ih' in these runs"):
         free_energies(*of, n_blocks=2, minima=table, between=("Ih", "Dh"))
     table.write_text(table.read_text().replace("a.dcd", "b.dcd"))
