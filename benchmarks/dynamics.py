@@ -52,9 +52,9 @@ def placed(path: Path, chart_path: str, every: int, tables: Path) -> tuple[Path,
         copy.symlink_to(path.resolve())
     known = beside(copy, ".cvs.csv")
     note = beside(copy, ".json")
-    placed_as = json.loads(note.read_text())["placed"] if known.exists() else live.identity
+    placed_as = json.loads(note.read_text())["more"]["placed"] if known.exists() else live.identity
     interval = settings["steps_per_frame"] * settings["timestep"] * 1e-3
-    begun = Record(settings, frames, _no_state(settings["n_atoms"]), placed=placed_as)
+    begun = Record(settings, frames, _no_state(settings["n_atoms"]), more={"placed": placed_as})
     live.open(copy, begun, interval)
     started = time.perf_counter()
     live.catch_up(frames)
@@ -139,7 +139,8 @@ def markov_models(
         levels = analysed(some, chart, settings=cores, commit=COMMIT)
         told = summary(some, levels, cores, COMMIT)["levels"]
         found += [
-            {"temperature_K": temperature, "runs": len(some), "level": name} | told[name]["markov"]
+            {"temperature_K": temperature, "runs": len(some), "states_are": name}
+            | told[name]["markov"]
             for name in told
         ]
     return found

@@ -63,6 +63,21 @@ def test_deeptime_says_the_same_of_the_same_states(require_oracle) -> None:
     assert min(np.abs(one - ours).max() for one in at_two) < 0.01
 
 
+def test_frames_before_the_first_core_count_for_nothing(require_oracle) -> None:
+    require_oracle("deeptime")
+    stayed = chain(20_000, 3)
+    n = 7  # frames outside the domain, say, before the trajectory comes into any core
+    late = Residence(
+        STEP * np.arange(len(stayed.times) + n),
+        np.concatenate([np.full(n, -1), stayed.labels]),
+        np.concatenate([np.full(n, -1), stayed.cores]),
+    )
+    never = residence(np.full(50, -1), STEP * np.arange(50), BARE)
+    model, expected = markov_model([late, never], lag=20.0), markov_model([stayed], lag=20.0)
+    np.testing.assert_array_equal(model.matrix, expected.matrix)
+    np.testing.assert_array_equal(model.timescales, expected.timescales)
+
+
 def test_too_few_transitions_are_told() -> None:
     labels = np.repeat([0, 1] * 15 + [2], 20)
     with pytest.raises(NanochartError, match=r"1 of 3 have fewer: 2 \(1 in, 0 out\)"):

@@ -203,6 +203,15 @@ def test_main_transitions_lead_farthest_and_last() -> None:
     assert main_windows(cvs[:1], labels[:1], np.zeros(1)) == []
 
 
+def test_a_quiet_cv_does_not_outweigh_a_long_way() -> None:
+    labels = np.repeat([0, 1, 0, 2], 250)
+    times = np.arange(1000.0)
+    places = np.array([[0.0, 0.0], [0.0, -4.0], [20.0, 0.0]])
+    found = transitions(residence(labels, times, BARE), commit=50.0)
+    (one,) = main_transitions(found, places[labels], times, around=50.0, n=1)
+    assert (one.origin, one.target) == (0, 2)
+
+
 def test_trajectories_are_pooled_but_not_joined() -> None:
     one = residence(np.repeat([0, 1], 10), np.arange(20.0), BARE)
     other = residence(np.repeat([2, 0], 10), np.arange(20.0), BARE)

@@ -8,14 +8,14 @@ Phys. 134, 174105 (2011); M. Hoffmann et al., Mach. Learn.: Sci. Technol. 3, 015
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nanochart.dynamics.residence import Residence
+from nanochart.dynamics.residence import NONE, Residence
 from nanochart.dynamics.transitions import network
 from nanochart.errors import NanochartError
 
@@ -65,7 +65,12 @@ class MarkovModel:
     estimated: Floats
 
 
-def markov_model(residences: Sequence[Residence], *, lag: float | None = None) -> MarkovModel:
+def markov_model(
+    residences: Sequence[Residence],
+    *,
+    lag: float | None = None,
+    names: Mapping[int, str] | None = None,
+) -> MarkovModel:
     """Return a Markov model of the states, with its tests.
 
     Parameters
@@ -74,6 +79,8 @@ def markov_model(residences: Sequence[Residence], *, lag: float | None = None) -
         Of trajectories whose frames are equally far apart, the same in all.
     lag
         ps; by default the shortest at which the slowest timescale is level.
+    names
+        Of states, for messages; by default their numbers.
 
     Raises
     ------
@@ -81,7 +88,7 @@ def markov_model(residences: Sequence[Residence], *, lag: float | None = None) -
         deeptime is not there, the frames are not equally far apart, or there are too few
         transitions; the message says of which states.
     """
-    states = _enough(residences)
+    states = _enough(residences, names or {})
     step = _step(residences)
     try:
         from deeptime.markov import TransitionCountEstimator
@@ -90,9 +97,9 @@ def markov_model(residences: Sequence[Residence], *, lag: float | None = None) -
         raise NanochartError(
             "no Markov model: it needs deeptime: pip install 'nanochart[markov]'"
         ) from None
-    place = np.full(int(states.max()) + 2, -1)
-    place[states] = np.arange(len(states))  # the last one stays -1: what -1 points to
-    sequences = [place[one.states] for one in residences]
+    # What comes before the first core is of no state; after it every frame is of one.
+    known = [one.states[one.states != NONE] for one in residences]
+    sequences = [np.searchsorted(states, one) for one in known if len(one)]
     longest = max(len(one) for one in sequences)
 
     def model_at(n: int) -> Any:
@@ -145,7 +152,7 @@ def _level(one: Floats, other: Floats) -> bool:
     return bool(abs(other[0] - one[0]) < LEVEL * one[0])
 
 
-def _enough(residences: Sequence[Residence]) -> NDArray[np.int64]:
+def _enough(residences: Sequence[Residence], names: Mapping[int, str]) -> NDArray[np.int64]:
     """Return the states, or raise if one was entered or left too seldom."""
     pooled = network(residences)
     if len(pooled.states) < 2:
@@ -155,9 +162,11 @@ def _enough(residences: Sequence[Residence]) -> NDArray[np.int64]:
     least = np.minimum(pooled.counts.sum(axis=0), pooled.counts.sum(axis=1))
     few = np.flatnonzero(least < FEWEST)
     if few.size:
+        numbers = [int(pooled.states[k]) for k in few[:5]]
         told = ", ".join(
-            f"{pooled.states[k]} ({pooled.counts[:, k].sum()} in, {pooled.counts[k].sum()} out)"
-            for k in few[:5]
+            f"{names.get(state, state)} ({pooled.counts[:, k].sum()} in, "
+            f"{pooled.counts[k].sum()} out)"
+            for state, k in zip(numbers, few, strict=False)
         )
         raise NanochartError(
             f"no Markov model: it takes {FEWEST} transitions into and out of every state, and "

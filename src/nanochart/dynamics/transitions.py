@@ -134,18 +134,17 @@ def main_transitions(
     cvs, times : ndarray, shapes (n_frames, n_cvs) and (n_frames,)
         Of it.
     around
-        The median over so much time before a transition is compared with that after, every CV in
-        units of its standard deviation.
+        How far a transition leads is the distance, on the chart as it is, between the medians
+        over so much time before and after it. (In units of their spread, a CV that only jitters
+        would count as much as one that tells an icosahedron from a decahedron.)
     n
         At most.
     """
     lasting = [one for one in found if one.outcome == "committed"]
-    spread = np.asarray(cvs, dtype=np.float64).std(axis=0)
-    scaled = cvs / np.where(spread > 0, spread, 1.0)
     far = []
     for one in lasting:
-        before = scaled[(times >= one.left - around) & (times <= one.left)]
-        after = scaled[(times >= one.reached) & (times <= one.reached + around)]
+        before = cvs[(times >= one.left - around) & (times <= one.left)]
+        after = cvs[(times >= one.reached) & (times <= one.reached + around)]
         far.append(float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0))))
     order = np.argsort(-np.array(far), kind="stable")[:n]
     return [lasting[k] for k in sorted(order)]

@@ -97,7 +97,7 @@ def analysed(
         model: MarkovModel | str = "no Markov model: it was not asked for"
         if markov:
             try:
-                model = markov_model(stayed, lag=lag)
+                model = markov_model(stayed, lag=lag, names=names)
             except NanochartError as error:
                 model = str(error)
         levels.append(Level(name, names, stayed, found, network(stayed), model))
