@@ -37,8 +37,8 @@ def say(text: str) -> None:
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a result as a table: numbers to the right, words to the left."""
-    table = Table(title=title, title_justify="left")
+    """Print a result as a table: numbers to the right, words to the left; no empty header."""
+    table = Table(title=title, title_justify="left", show_header=any(header))
     lines = [[str(cell) for cell in row] for row in rows]
     columns = zip(*lines, strict=True) if lines else [()] * len(header)
     for name, cells in zip(header, columns, strict=True):

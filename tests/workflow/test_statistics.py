@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nanochart.cli import app
+from nanochart.cli.statistics_tables import print_statistics
 from nanochart.errors import NanochartError
 from nanochart.landscape import open_landscape
 from nanochart.progress import silent
@@ -46,7 +47,9 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_tables_are_what_the_landscape_holds(sampled: Path, tmp_path: Path) -> None:
+def test_the_tables_are_what_the_landscape_holds(
+    sampled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     call = ["statistics", str(sampled), "--temperatures", "360,300", "-o", str(tmp_path / "out")]
     done = CliRunner().invoke(app, [*call, "--json"])
     assert done.exit_code == 0, done.output
@@ -77,6 +80,10 @@ def test_the_tables_are_what_the_landscape_holds(sampled: Path, tmp_path: Path) 
     shown = CliRunner().invoke(app, ["statistics", str(sampled)])
     assert shown.exit_code == 0
     assert "round trips" in shown.stdout
+    told["exchange"]["round_trips"] = 0
+    capsys.readouterr()
+    print_statistics(told)
+    assert "no replica has been to the hottest temperature and back" in capsys.readouterr().err
 
 
 def test_temperatures_beyond_the_ladder_and_empty_runs_are_told(
