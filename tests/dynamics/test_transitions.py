@@ -204,7 +204,7 @@ def test_main_transitions_lead_farthest_and_last() -> None:
 
 
 def test_a_quiet_cv_does_not_outweigh_a_long_way() -> None:
-    labels = np.repeat([0, 1, 0, 2], 250)
+    labels = np.repeat([0, 1, 0, 2], [250, 100, 250, 400])
     times = np.arange(1000.0)
     places = np.array([[0.0, 0.0], [0.0, -4.0], [20.0, 0.0]])
     found = transitions(residence(labels, times, BARE), commit=50.0)
