@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from make_results_page import read, table
-from scipy.stats import chi2
 
-from nanochart.dynamics.transitions import CONFIDENCE
+from nanochart.dynamics.transitions import CONFIDENCE, interval_of
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -193,15 +193,13 @@ def verdict(attempts: list[dict[str, Any]]) -> str:
     spent = sum(waited[one["name"]] or one["ns"] for one in cold)
     rate = ""
     if events:
-        tail = (1 - CONFIDENCE) / 2
-        shortest = spent / (0.5 * chi2.ppf(1 - tail, 2 * events))
-        longest = spent / (0.5 * chi2.ppf(tail, 2 * events))
+        bounds = interval_of(np.array(spent), np.array(events))
+        shortest, longest = (float(bound) for bound in bounds)
         paper = "within" if shortest < 245 < longest else "outside"
         rate = (
             f" At 396 K that is {events} in {spent:.0f} ns of waiting, {spent / events:.0f} ns "
             f"each ({CONFIDENCE:.0%} interval {shortest:.0f} to {longest:.0f}, for exponential "
-            f"waiting times and observation up to the last event); the paper's 245 ns lie {paper} "
-            "it."
+            f"waiting times); the paper's 245 ns lie {paper} it."
         )
     return (
         f"**{turned} of {len(attempts)} runs turned into a decahedron** (the core of a family of "

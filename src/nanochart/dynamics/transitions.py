@@ -127,6 +127,9 @@ def main_transitions(
 ) -> list[Transition]:
     """Return the ``n`` committed transitions that lead farthest on the chart, in order.
 
+    How far is the distance on the chart as it is: in units of the CVs' spread, a CV that only
+    jitters would count as much as one that tells an icosahedron from a decahedron.
+
     Parameters
     ----------
     found
@@ -134,9 +137,7 @@ def main_transitions(
     cvs, times : ndarray, shapes (n_frames, n_cvs) and (n_frames,)
         Of it.
     around
-        How far a transition leads is the distance, on the chart as it is, between the medians
-        over so much time before and after it. (In units of their spread, a CV that only jitters
-        would count as much as one that tells an icosahedron from a decahedron.)
+        The median over so much time before a transition is compared with that after.
     n
         At most.
     """
@@ -208,18 +209,36 @@ class Network:
         Of a state that was never left the upper bound is infinite; the lower one holds all the
         same.
         """
-        tail = 0.5 * (1.0 - confidence)
-        most = 0.5 * chi2.ppf(1.0 - tail, 2 * self.exits + 2)  # exits that might have been
-        least = np.where(self.exits > 0, 0.5 * chi2.ppf(tail, np.maximum(2 * self.exits, 1)), 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            upper = np.where(least > 0, self.times / least, np.inf)
-        return self.times / most, upper
+        return interval_of(self.times, self.exits, confidence)
 
     @property
     def rates(self) -> Floats:
         """Rate constants from row to column, (n_states, n_states), 1/ps: counts over time."""
         time = self.times[:, np.newaxis]
         return np.divide(self.counts, time, out=np.zeros(self.counts.shape), where=time > 0)
+
+
+def interval_of(
+    times: Floats, events: Integers, confidence: float = CONFIDENCE
+) -> tuple[Floats, Floats]:
+    """Return the bounds of the mean waiting time for an event, each of the shape of ``events``.
+
+    Exact for exponential waiting times (Poisson counts), also where the time was cut off. Without
+    an event the upper bound is infinite.
+
+    Parameters
+    ----------
+    times, events : ndarray, shape (...)
+        Time spent waiting, all of it, and the events seen in it.
+    confidence
+        Probability that the interval holds the true mean.
+    """
+    tail = 0.5 * (1.0 - confidence)
+    most = 0.5 * chi2.ppf(1.0 - tail, 2 * events + 2)  # events that might have been
+    least = np.where(events > 0, 0.5 * chi2.ppf(tail, np.maximum(2 * events, 1)), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        upper = np.where(least > 0, times / least, np.inf)
+    return times / most, upper
 
 
 def network(residences: Sequence[Residence]) -> Network:
