@@ -30,7 +30,7 @@ from nanochart.errors import NanochartError
 from nanochart.progress import silent
 from nanochart.show.explorer.static_page import representatives, write_static_page
 from nanochart.structure.cutoffs import neighbour_cutoff
-from nanochart.workflow.explore import RunSource
+from nanochart.workflow.explore import RunSource, serve_run
 
 
 @pytest.fixture(scope="module")
@@ -238,15 +238,38 @@ def test_static_takes_no_trajectory(charted_run: Path, tmp_path: Path) -> None:
     assert isinstance(result.exception, NanochartError)
 
 
-def test_the_verb_serves_until_it_is_interrupted(charted_run: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_verb_serves_until_it_is_told_to_end(number: int, charted_run: Path) -> None:
     command = [sys.executable, "-m", "nanochart", "explore", str(charted_run)]
     with subprocess.Popen(
         [*command, "--no-browser", "--json"], stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            assert b"nanochart explorer" in answer.read()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                assert b"nanochart explorer" in answer.read()
+            process.send_signal(number)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+
+
+def test_an_interrupt_counts_wherever_it_comes_up(charted_run: Path) -> None:
+    class Finaliser:
+        """Where Python drops exceptions, as the garbage collector's calls do."""
+
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    told: list[str] = []
+
+    def ready(url: str) -> None:
+        told.append(url)
+        Finaliser()
+
+    serve_run(charted_run, trajectory=None, port=0, ready=ready)  # and it returns
+    assert len(told) == 1
+    assert signal.getsignal(signal.SIGINT) is before

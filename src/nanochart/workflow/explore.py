@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
+import signal
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -279,16 +281,39 @@ class RunSource:
 def serve_run(
     folder: Path, *, trajectory: Path | None, port: int, ready: Callable[[str], None]
 ) -> None:
-    """Serve the explorer of a run until Ctrl-C; ``ready`` is told where it is."""
+    """Serve the explorer of a run until Ctrl-C or SIGTERM; ``ready`` is told where it is."""
     source = RunSource(folder, trajectory=trajectory)
     stop = threading.Event()
-    with ExplorerServer(source, port=port) as server:
+    with ExplorerServer(source, port=port) as server, _until_interrupted() as is_interrupted:
         threading.Thread(target=source.tell_words, args=(stop,), daemon=True).start()
         ready(server.url)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            stop.set()
+        server.timeout = 0.5  # how late it may be that an interrupt is seen
+        while not is_interrupted():
+            server.handle_request()
+        stop.set()
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[Callable[[], bool]]:
+    """Note SIGINT and SIGTERM instead of raising: ask what is given whether one has come.
+
+    A KeyboardInterrupt that comes up wherever the main thread happens to be, in a finaliser that
+    the garbage collector calls for example, is lost there, and the server would go on for ever.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    came: list[int] = []
+
+    def note(number: int, frame: object) -> None:  # noqa: ARG001
+        came.append(number)
+        signal.signal(number, before[signal.Signals(number)])  # a second one ends it at once
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def write_static_run(folder: Path, path: Path, *, progress: Progress) -> dict[str, Any]:
