@@ -22,6 +22,7 @@ from nanochart.sampling.seeds import MOTIFS, Seed, seed_clusters
 from nanochart.workflow.config import parse_run_file
 from nanochart.workflow.run import OutOfTime, open_run
 from nanochart.workflow.stages import STAGES
+from nanochart.workflow.statistics import run_statistics
 
 RUN_FILE = """
 [system]
@@ -210,6 +211,8 @@ def test_from_a_run_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyP
     page = Path("tiny/report.html").read_text()
     assert "Au20" in page
     assert "not in equilibrium" in page
+    trips = run_statistics(Path("tiny"))["exchange"]["round_trips"]
+    assert ("No replica has been to the hottest temperature and back" in page) == (trips == 0)
     text = Path("tiny/run.toml").read_text()
     for epochs in (3, 2):  # on from where it was, and anew
         Path("tiny/run.toml").write_text(text.replace("epochs = 2", f"epochs = {epochs}"))

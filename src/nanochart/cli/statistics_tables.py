@@ -36,12 +36,8 @@ def print_statistics(result: dict[str, Any]) -> None:
     print_table("", ("", ""), _summary(result))
     if "missing" in result:
         say(f"nanochart: {result['missing']}")
-    if result["exchange"]["round_trips"] == 0:
-        say(
-            "nanochart: no replica has been to the hottest temperature and back: the run still "
-            "knows its start, and errors do not tell; sample longer, and compare a run from "
-            "another start"
-        )
+    for caution in result["cautions"]:
+        say(f"nanochart: {caution}")
     for cold, hot, share in result["exchange"]["poor_pairs"]:
         say(f"nanochart: {cold:g} and {hot:g} K accept {100 * share:.1f} % of their swaps")
 

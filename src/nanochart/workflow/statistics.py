@@ -33,6 +33,12 @@ from nanochart.workflow.run import Run
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+#: Of a run whose replicas have not gone round.
+NO_ROUND_TRIP = (
+    "no replica has been to the hottest temperature and back: the run still knows its start, and "
+    "errors do not tell; sample longer, and compare a run from another start"
+)
+
 
 def run_statistics(
     folder: Path,
@@ -77,6 +83,7 @@ def run_statistics(
         "temperatures": ladder.tolist(),
     }
     result["exchange"] = _exchange(snapshots, ladder, walkers, _cycle_ns(file))
+    result["cautions"] = [NO_ROUND_TRIP] if result["exchange"]["round_trips"] == 0 else []
     if (swaps := _species_swaps(snapshots)) is not None:
         result["species_swaps"] = swaps
     result["populations"] = _sampled_populations(groups, ladder)

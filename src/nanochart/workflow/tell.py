@@ -19,7 +19,7 @@ from nanochart.errors import NanochartError
 from nanochart.landscape import Group
 from nanochart.progress import Progress
 from nanochart.sampling.heat_capacity import HeatCapacity, heat_capacity
-from nanochart.sampling.statistics import thermodynamics
+from nanochart.sampling.statistics import round_trips, thermodynamics
 from nanochart.show.content import (
     FamilyRow,
     LossHistory,
@@ -34,6 +34,7 @@ from nanochart.workflow.learn import training_summary_path
 from nanochart.workflow.provenance import provenance
 from nanochart.workflow.run import Run
 from nanochart.workflow.sights import with_sights
+from nanochart.workflow.statistics import NO_ROUND_TRIP
 
 _NO_HEAT = "It needs the energies of the hot snapshots, which an imported run does not have."
 #: Bootstrap samples of the heat capacity's band: for the eye.
@@ -293,6 +294,12 @@ def _cautions(
             "compositions and everything against temperature show the starts and the first "
             "relaxation, not thermodynamics."
         )
+    snapshots = run.landscape["snapshots"]
+    attempted = _counted(snapshots, "swap_attempts")
+    if attempted is not None and attempted.any():
+        walkers = snapshots.read("walker").reshape(-1, len(run.file.sampling.temperatures))
+        if round_trips(walkers).n_trips == 0:
+            cautions.append(f"{NO_ROUND_TRIP[0].upper()}{NO_ROUND_TRIP[1:]}.")
     worst = float(class_errors.max(initial=0.0))
     if worst > 0.1:
         cautions.append(
