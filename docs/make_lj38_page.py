@@ -534,7 +534,6 @@ def page() -> str:
             agreement_told(found),
             longer_told(found),
             WELLS,
-            WELLS,
             well_table(harmonic),
             wells_told(harmonic),
             CLASSES,
