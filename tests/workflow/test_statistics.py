@@ -18,9 +18,10 @@ from nanochart.landscape import open_landscape
 from nanochart.progress import silent
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.config import parse_run_file
+from nanochart.workflow.exchange import NO_ROUND_TRIP, exchange_warning
 from nanochart.workflow.run import open_run
 from nanochart.workflow.stages import STAGES
-from nanochart.workflow.statistics import NO_ROUND_TRIP, exchange_warning, run_statistics
+from nanochart.workflow.statistics import run_statistics
 
 RUN_FILE = """
 [system]

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from nanochart.cli.motion import PANEL
-from nanochart.cli.options import SHOWN, Json, app, print_summary
+from nanochart.cli.options import SHOWN, Json, app, print_summary, resumable
 from nanochart.errors import NanochartError
-from nanochart.terminal import print_table, progress_of, say
+from nanochart.terminal import print_table
 
 
 @app.command(rich_help_panel=PANEL)
@@ -119,31 +119,27 @@ def bias(
     )
     if encoder not in ("trained", "distilled"):
         raise NanochartError(f"--encoder {encoder}: is unknown; give trained or distilled")
-    try:
-        with progress_of("bias") as progress:
-            result = run_bias(
-                chart,
-                start,
-                output,
-                settings=settings,
-                n_frames=whole_number(duration * 1e3, interval, "--time", "--interval"),
-                bias=what,
-                options=BiasOptions(
-                    encoder=encoder,  # type: ignore[arg-type]
-                    equilibrate=equilibrate,
-                    n_walkers=walkers,
-                    hills=hills,
-                    outside=outside,
-                ),
-                frame=frame,
-                potential=potential,
-                overwrite=overwrite,
-                n_workers=workers,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        say("nanochart: stopped; the same command goes on from the last commit")
-        raise typer.Exit(130) from None
+    with resumable("bias") as progress:
+        result = run_bias(
+            chart,
+            start,
+            output,
+            settings=settings,
+            n_frames=whole_number(duration * 1e3, interval, "--time", "--interval"),
+            bias=what,
+            options=BiasOptions(
+                encoder=encoder,  # type: ignore[arg-type]
+                equilibrate=equilibrate,
+                n_walkers=walkers,
+                hills=hills,
+                outside=outside,
+            ),
+            frame=frame,
+            potential=potential,
+            overwrite=overwrite,
+            n_workers=workers,
+            progress=progress,
+        )
     print_summary(result, as_json)
 
 

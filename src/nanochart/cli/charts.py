@@ -17,6 +17,7 @@ from nanochart.cli.options import (
     is_run,
     print_summary,
     refuse_options,
+    resumable,
     tell_skipped,
 )
 from nanochart.cli.stages import do_stages, opened
@@ -69,7 +70,7 @@ def train(
         return
     from nanochart.workflow.single import train_files
 
-    with progress_of("train") as progress:
+    with resumable("train") as progress:
         result = train_files(
             files,
             output,
@@ -249,7 +250,7 @@ def scan(
     from nanochart.chart.protocol import TrainingSettings
     from nanochart.workflow.scan import scan as scan_files
 
-    with progress_of("scan") as progress:
+    with resumable("scan") as progress:
         result = scan_files(
             files,
             output or (files[0] / "scan" if is_run(files) else Path("scan")),

@@ -8,9 +8,9 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from nanochart.cli.options import SHOWN, Json, SkipBad, Species, app, print_summary
+from nanochart.cli.options import SHOWN, Json, SkipBad, Species, app, print_summary, resumable
 from nanochart.errors import NanochartError
-from nanochart.terminal import print_table, progress_of, say
+from nanochart.terminal import print_table, say
 
 #: Where `nanochart --help` lists these verbs.
 PANEL = "Motion"
@@ -115,22 +115,18 @@ def project(
         encoder=cast(EncoderName, encoder),
     )
     path = chart / "chart.safetensors" if chart.is_dir() else chart
-    try:
-        with progress_of("project") as progress:
-            result = project_files(
-                path,
-                files,
-                output,
-                settings=settings,
-                n_workers=workers,
-                scheduler=scheduler,
-                overwrite=overwrite,
-                progress=progress,
-                tell=say,
-            )
-    except KeyboardInterrupt:
-        say("nanochart: stopped; the same command goes on from the last commit")
-        raise typer.Exit(130) from None
+    with resumable("project") as progress:
+        result = project_files(
+            path,
+            files,
+            output,
+            settings=settings,
+            n_workers=workers,
+            scheduler=scheduler,
+            overwrite=overwrite,
+            progress=progress,
+            tell=say,
+        )
     print_summary(result, as_json)
 
 
@@ -221,26 +217,22 @@ def md(
         block=block,
     )
     n_frames = whole_number(duration * 1e3, interval, "--time", "--interval")
-    try:
-        with progress_of("md") as progress:
-            result = run_md(
-                start,
-                output,
-                settings=settings,
-                n_frames=n_frames,
-                species=species,
-                n_atoms=n_atoms,
-                frame=frame,
-                family=family,
-                potential=potential,
-                overwrite=overwrite,
-                chart=chart,
-                every=chart_every,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        say("nanochart: stopped; the same command goes on from the last commit")
-        raise typer.Exit(130) from None
+    with resumable("md") as progress:
+        result = run_md(
+            start,
+            output,
+            settings=settings,
+            n_frames=n_frames,
+            species=species,
+            n_atoms=n_atoms,
+            frame=frame,
+            family=family,
+            potential=potential,
+            overwrite=overwrite,
+            chart=chart,
+            every=chart_every,
+            progress=progress,
+        )
     print_summary(result, as_json)
 
 

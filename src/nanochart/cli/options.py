@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from nanochart.errors import NanochartError
-from nanochart.terminal import print_table, say
+from nanochart.progress import Progress
+from nanochart.terminal import print_table, progress_of, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +53,35 @@ Walltime = Annotated[
 #: Rows of a table printed at most.
 SHOWN = 40
 Files = Annotated[list[Path], typer.Argument(help="structure files ASE reads, or a run folder")]
+
+
+#: Exit statuses of work that was stopped and goes on: as a shell has them for SIGINT and SIGTERM.
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+@contextmanager
+def resumable(name: str) -> Iterator[Progress]:
+    """Give the progress of work that goes on after a stop, by Ctrl-C or a queue's SIGTERM.
+
+    Both stop it cleanly, its processes with it, and say so; a second SIGTERM ends it at once.
+    """
+    terminated = False
+
+    def interrupt(number: int, frame: object) -> None:  # noqa: ARG001
+        nonlocal terminated
+        terminated = True
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with progress_of(name) as progress:
+            yield progress
+    except KeyboardInterrupt:
+        say("nanochart: stopped; the same command goes on from the last commit")
+        raise typer.Exit(TERMINATED if terminated else INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def refuse_options(*given: object) -> None:

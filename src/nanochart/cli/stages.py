@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nanochart.cli.options import resumable
 from nanochart.errors import NanochartError
-from nanochart.terminal import progress_of, say
+from nanochart.terminal import say
 
 #: Exit status of a run that stopped before its time was over: sysexits' EX_TEMPFAIL, try again.
 OUT_OF_TIME = 75
@@ -51,9 +52,9 @@ def do_stages(
     ``scheduler`` and ``walltime`` are as on the command line.
     """
     begun = time.monotonic()
+    from nanochart.workflow.exchange import exchange_warning
     from nanochart.workflow.run import OutOfTime
     from nanochart.workflow.stages import STAGES
-    from nanochart.workflow.statistics import exchange_warning
 
     # A run folder holds a copy of its run file: that one goes on where it lies.
     beside = (run_file.parent / "landscape").is_dir()
@@ -68,11 +69,8 @@ def do_stages(
             try:
                 if run.deadline is not None and time.monotonic() >= run.deadline:
                     raise OutOfTime
-                with progress_of(stage.name) as progress:
+                with resumable(stage.name) as progress:
                     record = run.do(stage.name, progress)
-            except KeyboardInterrupt:
-                say("nanochart: stopped; the same command goes on from the last commit")
-                raise typer.Exit(130) from None
             except OutOfTime:
                 say("nanochart: time is nearly over; the same command goes on from this commit")
                 raise typer.Exit(OUT_OF_TIME) from None

@@ -20,6 +20,7 @@ from nanochart.cli.options import (
     is_run,
     print_summary,
     refuse_options,
+    resumable,
     tell_skipped,
 )
 from nanochart.cli.stages import do_stages
@@ -114,7 +115,7 @@ def seeds(
     from nanochart.workflow.minima import find_minima
 
     species, n_atoms = named_cluster(species, n_atoms)
-    with progress_of("seeds") as progress:
+    with resumable("seeds") as progress:
         result = find_minima(
             species,
             n_atoms,

@@ -22,22 +22,15 @@ from nanochart.sampling.statistics import (
     inefficiency,
     poor_pairs,
     populations,
-    round_trips,
     suggested_ladder,
     thermodynamics,
 )
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.config import RunFile, parse_run_file, read_run_file
-from nanochart.workflow.run import Run
+from nanochart.workflow.exchange import Exchange, exchange_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-#: Of a run whose replicas have not gone round.
-NO_ROUND_TRIP = (
-    "no replica has been to the hottest temperature and back: the run still knows its start, and "
-    "errors do not tell; sample longer, and compare a run from another start"
-)
 
 
 def run_statistics(
@@ -74,7 +67,6 @@ def run_statistics(
     if n_cycles < 2:
         raise NanochartError(f"{folder}: holds {n_cycles} cycles after the burn-in; sample first")
     energies = _by_cycle(snapshots, "energy", n_cycles, ladder)
-    walkers = _by_cycle(snapshots, "walker", n_cycles, ladder)
     groups = _groups(landscape, n_cycles, ladder)
     result = {
         "system": file.name,
@@ -82,8 +74,9 @@ def run_statistics(
         "ns_per_replica": n_cycles * _cycle_ns(file),
         "temperatures": ladder.tolist(),
     }
-    result["exchange"] = _exchange(snapshots, ladder, walkers, _cycle_ns(file))
-    result["cautions"] = [NO_ROUND_TRIP] if result["exchange"]["round_trips"] == 0 else []
+    exchange = exchange_of(snapshots, len(ladder))
+    result["exchange"] = _exchange(exchange, ladder, _cycle_ns(file))
+    result["cautions"] = [] if exchange.caution is None else [exchange.caution]
     if (swaps := _species_swaps(snapshots)) is not None:
         result["species_swaps"] = swaps
     result["populations"] = _sampled_populations(groups, ladder)
@@ -182,23 +175,19 @@ def _shares(curve: Curve, names: Sequence[str]) -> dict[str, dict[str, list[floa
     }
 
 
-def _exchange(
-    snapshots: Group, ladder: Floats, walkers: Integers, cycle_ns: float
-) -> dict[str, Any]:
+def _exchange(found: Exchange, ladder: Floats, cycle_ns: float) -> dict[str, Any]:
     """Return what swaps do: acceptance of every pair, round trips."""
-    attempted = np.asarray(snapshots.attributes.get("swap_attempts", []), dtype=np.int64)
-    accepted = np.asarray(snapshots.attributes.get("swap_accepts", []), dtype=np.int64)
-    if not attempted.any():  # one temperature, or an imported run that does not know
-        attempted, walkers = attempted[:0], walkers[:0]
-    accepted = accepted[: len(attempted)]
-    trips = round_trips(walkers)
+    none = np.zeros(0, dtype=np.int64)
+    attempted, accepted, trips = none, none, found.trips
+    if found.attempted is not None and found.accepted is not None and trips is not None:
+        attempted, accepted = found.attempted, found.accepted
     return {
         "attempted": attempted.tolist(),
         "accepted": accepted.tolist(),
         "acceptance": (accepted / np.maximum(attempted, 1)).tolist(),
-        "round_trips": trips.n_trips if len(attempted) else None,
-        "replicas_with_round_trips": trips.walked,
-        "round_trip_ns": trips.time * cycle_ns if trips.n_trips else None,
+        "round_trips": None if trips is None else trips.n_trips,
+        "replicas_with_round_trips": 0 if trips is None else trips.walked,
+        "round_trip_ns": trips.time * cycle_ns if trips is not None and trips.n_trips else None,
         "poor_pairs": poor_pairs(attempted, accepted, ladder),
     }
 
@@ -214,23 +203,6 @@ def _species_swaps(snapshots: Group) -> dict[str, Any] | None:
         "accepted": accepted.tolist(),
         "acceptance": (accepted / np.maximum(attempted, 1)).tolist(),
     }
-
-
-def exchange_warning(run: Run) -> str | None:
-    """Return one line on pairs of temperatures that hardly swap, or nothing."""
-    attributes, ladder = run.landscape["snapshots"].attributes, run.file.sampling.temperatures
-    attempted = np.asarray(attributes.get("swap_attempts", []), dtype=np.int64)
-    accepted = np.asarray(attributes.get("swap_accepts", []), dtype=np.int64)
-    poor = poor_pairs(attempted, accepted, np.asarray(ladder, dtype=np.float64))
-    if not poor:
-        return None
-    cold, hot, share = min(poor, key=lambda pair: pair[2])
-    more = f" (and {len(poor) - 1} pairs more)" if len(poor) > 1 else ""
-    return (
-        f"{cold:g} and {hot:g} K accept {100 * share:.1f} % of their swaps{more}: replicas hardly "
-        f"mix; put a temperature between, {np.sqrt(cold * hot):.0f} K, or ask `nanochart "
-        "statistics` for a ladder"
-    )
 
 
 def _groups(

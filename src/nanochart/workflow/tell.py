@@ -16,10 +16,9 @@ from nanochart.chart.hierarchy import Relief, family_tree, relief
 from nanochart.chart.layers import layers_of
 from nanochart.composition import is_alloy
 from nanochart.errors import NanochartError
-from nanochart.landscape import Group
 from nanochart.progress import Progress
 from nanochart.sampling.heat_capacity import HeatCapacity, heat_capacity
-from nanochart.sampling.statistics import round_trips, thermodynamics
+from nanochart.sampling.statistics import thermodynamics
 from nanochart.show.content import (
     FamilyRow,
     LossHistory,
@@ -29,12 +28,12 @@ from nanochart.show.content import (
 from nanochart.show.report import write_report
 from nanochart.structure.classes import CLASS_NAMES
 from nanochart.workflow.describe import FAILED
+from nanochart.workflow.exchange import Exchange, exchange_of
 from nanochart.workflow.figures import read_dimensions
 from nanochart.workflow.learn import training_summary_path
 from nanochart.workflow.provenance import provenance
 from nanochart.workflow.run import Run
 from nanochart.workflow.sights import with_sights
-from nanochart.workflow.statistics import NO_ROUND_TRIP
 
 _NO_HEAT = "It needs the energies of the hot snapshots, which an imported run does not have."
 #: Bootstrap samples of the heat capacity's band: for the eye.
@@ -89,6 +88,7 @@ def report_content(run: Run) -> ReportContent:
     cvs = points.read("cvs")[rows]
     assert chart.families is not None  # the stage before saw to it
     heat = _heat(run, ladder)
+    exchange = exchange_of(snapshots, len(ladder))
     attempted, accepted = _species_swaps(run)
     return ReportContent(
         title=f"Chart of {run.file.name}",
@@ -113,8 +113,8 @@ def report_content(run: Run) -> ReportContent:
         family_errors=errors["family"],
         temperature_counts=np.bincount(place[good], minlength=len(ladder)),
         n_failed=int((~good).sum()),
-        swaps_attempted=_counted(snapshots, "swap_attempts"),
-        swaps_accepted=_counted(snapshots, "swap_accepts"),
+        swaps_attempted=exchange.attempted,
+        swaps_accepted=exchange.accepted,
         species_swaps_attempted=attempted,
         species_swaps_accepted=accepted,
         time_per_replica_ns=times["total"],
@@ -130,19 +130,15 @@ def report_content(run: Run) -> ReportContent:
         heat_curve=None if heat is None else _heat_curve(run, ladder),
         dimensions=read_dimensions(run.folder),
         reasons={} if heat is not None else {"heat-capacity": _NO_HEAT},
-        cautions=_cautions(run, times, loss, points.read("inside")[good], errors["class"]),
+        cautions=_cautions(
+            run, times, exchange, loss, points.read("inside")[good], errors["class"]
+        ),
         provenance=provenance(run.file),
         timings=tuple(
             StageTiming(name, record.seconds, record.peak_memory or None)
             for name, record in run.records().items()
         ),
     )
-
-
-def _counted(snapshots: Group, name: str) -> NDArray[np.int64] | None:
-    """Return what the sampling counted, None of snapshots that were sampled elsewhere."""
-    counted = snapshots.attributes.get(name)
-    return None if counted is None else np.asarray(counted, dtype=np.int64)
 
 
 def _species_swaps(run: Run) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
@@ -280,6 +276,7 @@ def _loss(run: Run) -> LossHistory:
 def _cautions(
     run: Run,
     times: dict[str, float],
+    exchange: Exchange,
     loss: LossHistory,
     inside: NDArray[Any],
     class_errors: NDArray[Any],
@@ -294,12 +291,8 @@ def _cautions(
             "compositions and everything against temperature show the starts and the first "
             "relaxation, not thermodynamics."
         )
-    snapshots = run.landscape["snapshots"]
-    attempted = _counted(snapshots, "swap_attempts")
-    if attempted is not None and attempted.any():
-        walkers = snapshots.read("walker").reshape(-1, len(run.file.sampling.temperatures))
-        if round_trips(walkers).n_trips == 0:
-            cautions.append(f"{NO_ROUND_TRIP[0].upper()}{NO_ROUND_TRIP[1:]}.")
+    if exchange.caution is not None:
+        cautions.append(f"{exchange.caution[0].upper()}{exchange.caution[1:]}.")
     worst = float(class_errors.max(initial=0.0))
     if worst > 0.1:
         cautions.append(
