@@ -37,6 +37,8 @@ PUBLISHED = {
         "Mix - Dh": 0.6411,
     },
     "Au90": {"Twin - Fcc": 0.0522},
+    "Cu90": {"Mix - Ih": 0.0828},
+    "Ag90": {"Mix - Dh": 0.0252, "Twin - Dh": 0.0319},
 }
 
 
@@ -59,6 +61,8 @@ def main(folder: Path, n_steps: int, systems: list[str]) -> None:
             rows.append({"difference": pair, "published_eV": published, "ours_eV": ours})
         records[system] = {
             "hops": found["steps"] * found["walks"],
+            "cpu": cpu_model(),
+            "versions": versions(),
             "seconds_of_the_last_call": round(time.perf_counter() - begun, 1),
             "minima": found["minima"],
             "beside_the_published": rows,
@@ -66,9 +70,7 @@ def main(folder: Path, n_steps: int, systems: list[str]) -> None:
         print(system, rows, {k: round(v, 4) for k, v in energies.items()}, flush=True)
         record = {
             "command": "python benchmarks/minima.py FOLDER STEPS SYSTEM...",
-            "cpu": cpu_model(),
             "workers": 1,
-            "versions": versions(),
             "systems": records,
         }
         RESULT.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from make_results_page import ROOT, read, table
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-IMAGE = ROOT / "docs" / "images" / "melting.png"
-SYSTEMS = ("Au90", "Au147", "Ag147", "Cu147")
-CLASSES = ("Dh", "Ih", "Twin", "Fcc", "Mix", "Amorphous")
+from nanochart.show.paper import PAPER
+from nanochart.structure.classes import CLASS_NAMES
+
+IMAGES = ROOT / "docs" / "images"
+#: By name, with the symbol and number of atoms of the paper's tables.
+SYSTEMS = {"Au90": ("Au", 90), "Au147": ("Au", 147), "Ag147": ("Ag", 147), "Cu147": ("Cu", 147)}
 
 HEAD = """\
 # Heat capacities and melting
@@ -45,13 +51,71 @@ the data; dashed: the published melting temperature.
 
 """
 
+READING = """
+TODO
+"""
+
 
 def page() -> str:
     """Return the page."""
     systems = read("melting")["systems"]
-    parts = [HEAD, melting(systems)]
-    parts += [agreement(name, systems[name]) for name in SYSTEMS if "run" in systems[name]]
+    runs = {name: systems[name]["run"] for name in SYSTEMS if "run" in systems[name]}
+    parts = [HEAD, melting(systems), reached(runs), totals(runs)]
+    parts += [agreement(name, systems[name]) for name in runs]
     return "\n".join(parts)
+
+
+def reached(runs: dict[str, Any]) -> str:
+    """Return how far our runs came."""
+    rows = []
+    for name, run in runs.items():
+        steps = (run["cycles"] + run["burn_in_cycles"]) * run["steps_per_cycle"]
+        exchange = run["exchange"]
+        share = [100 * one for one in exchange["acceptance"]]
+        rows.append(
+            [
+                name,
+                len(run["temperatures"]),
+                f"{run['ns_per_replica']:.2f}",
+                f"{steps / 1e6:.2f}",
+                f"{run['cycles']:,}",
+                f"{min(share):.0f} to {max(share):.0f}",
+                f"{exchange['round_trips']}, by {exchange['replicas_with_round_trips']}",
+            ]
+        )
+    head = ["system", "replicas", "ns a replica", "million steps a replica", "cycles kept", "% of swaps accepted", "round trips"]  # fmt: skip  # noqa: E501
+    return (
+        "## Our runs: the state reached\n\n"
+        + table(head, rows)
+        + "\nNanoseconds are of the cycles kept, steps count the burn-in, too. All runs stopped\n"
+        "where the machine's time was over, and go on from there by the same command. The\n"
+        "paper's are 1,400 ns a replica and more.\n"
+    )
+
+
+def totals(runs: dict[str, Any]) -> str:
+    """Return the classes of all temperatures together, beside the paper's."""
+    rows = []
+    for name, run in runs.items():
+        told = run["populations"].get("class")
+        if told is None:
+            continue
+        ours = [100 * float(np.mean(told[one]["share"])) for one in CLASS_NAMES]
+        counted = run["cycles"] * len(run["temperatures"])
+        paper = PAPER[SYSTEMS[name]].all_snapshots
+        theirs = [100 * count / sum(paper) for count in paper]
+        rows += [
+            [name, who, *(f"{share:.1f}" for share in shares), f"{n:,}"]
+            for who, shares, n in (("run", ours, counted), ("paper", theirs, sum(paper)))
+        ]
+    if not rows:
+        return ""
+    return (
+        "## Composition\n\n![Classes against temperature](images/melting-classes.png)\n\n"
+        "Classes of the quenched snapshots, duplicates included; dashed: the published melting "
+        "temperature.\nAll temperatures together, in per cent, beside the paper's tables "
+        "(SI 1.2 to 1.5):\n\n" + table(["system", "", *CLASS_NAMES, "structures"], rows) + READING
+    )
 
 
 def melting(systems: dict[str, Any]) -> str:
@@ -117,13 +181,13 @@ def composition(run: dict[str, Any]) -> str:
         [f"{t:g}"]
         + [
             f"{100 * told[name]['share'][i]:.0f} ± {100 * told[name]['error'][i]:.0f}"
-            for name in CLASSES
+            for name in CLASS_NAMES
         ]
         for i, t in enumerate(run["temperatures"])
     ]
     return (
         "Percent of each class, every snapshot counted; ± one error of the block bootstrap:\n\n"
-        + table(["T / K", *CLASSES], rows)
+        + table(["T / K", *CLASS_NAMES], rows)
     )
 
 
@@ -161,38 +225,63 @@ def energies(one: dict[str, Any]) -> str:
 
 
 def draw() -> None:
-    """Draw the heat capacities of the four systems."""
-    from matplotlib.figure import Figure
-
-    from nanochart.show.palette import ACCENT, INK, MUTED
+    """Draw the heat capacities of the four systems, and the classes of our runs."""
+    from nanochart.show.palette import ACCENT, CLASS_PALETTE, INK, MUTED
+    from nanochart.show.palette import PAPER as GROUND
     from nanochart.show.style import WIDE, style
 
     systems = read("melting")["systems"]
-    with style():
-        figure = Figure(figsize=(WIDE, 4.4))
-        panels = figure.subplots(2, 2).ravel()
-        for axes, name in zip(panels, SYSTEMS, strict=True):
-            one = systems[name]
-            for kind, colour in (("data", MUTED), ("run", ACCENT)):
-                if kind not in one:
-                    continue
-                curve = one[kind]["reweighted"]
-                t, c, e = (
-                    np.array(curve[key])
-                    for key in ("temperatures", "heat_capacity", "heat_capacity_error")
+
+    def panels(name: str, paint: Callable[[Axes, dict[str, Any]], None], ylabel: str) -> None:
+        with style():
+            figure = Figure(figsize=(WIDE, 4.4))
+            grid = figure.subplots(2, 2).ravel()
+            for axes, system in zip(grid, SYSTEMS, strict=True):
+                one = systems[system]
+                paint(axes, one)
+                axes.axvline(
+                    one["published_melting_K"], color=INK, linewidth=0.8, linestyle=(0, (4, 2))
                 )
-                axes.fill_between(t, c - e, c + e, color=colour, alpha=0.25, linewidth=0)
-                axes.plot(t, c, color=colour, linewidth=1.1)
-            axes.axvline(
-                one["published_melting_K"], color=INK, linewidth=0.8, linestyle=(0, (4, 2))
+                axes.set_title(system, loc="left")
+            for axes in grid[2:]:
+                axes.set_xlabel("temperature / K")
+            for axes in grid[::2]:
+                axes.set_ylabel(ylabel)
+            if (handles := grid[-1].get_legend_handles_labels())[0]:
+                figure.legend(*handles, loc="outside lower center", ncols=len(CLASS_NAMES))
+            figure.savefig(IMAGES / f"{name}.png", dpi=130)
+
+    def curves(axes: Axes, one: dict[str, Any]) -> None:
+        for kind, colour in (("data", MUTED), ("run", ACCENT)):
+            if kind not in one:
+                continue
+            curve = one[kind]["reweighted"]
+            t, c, e = (
+                np.array(curve[key])
+                for key in ("temperatures", "heat_capacity", "heat_capacity_error")
             )
-            axes.set_title(name, loc="left")
-            axes.set_ylim(bottom=2.5)
-        for axes in panels[2:]:
-            axes.set_xlabel("temperature / K")
-        for axes in panels[::2]:
-            axes.set_ylabel("C_v / k_B an atom")
-        figure.savefig(IMAGE, dpi=130)
+            axes.fill_between(t, c - e, c + e, color=colour, alpha=0.25, linewidth=0)
+            axes.plot(t, c, color=colour, linewidth=1.1)
+        axes.set_ylim(bottom=2.5)
+
+    def classes(axes: Axes, one: dict[str, Any]) -> None:
+        told = one.get("run", {}).get("populations", {}).get("class")
+        if told is None:
+            return
+        temperatures = one["run"]["temperatures"]
+        axes.stackplot(
+            temperatures,
+            [100 * np.array(told[name]["share"]) for name in CLASS_NAMES],
+            colors=CLASS_PALETTE,
+            labels=CLASS_NAMES,
+            edgecolor=GROUND,
+            linewidth=0.3,
+        )
+        axes.set_xlim(temperatures[0], temperatures[-1])
+        axes.set_ylim(0, 100)
+
+    panels("melting", curves, "C_v / k_B an atom")
+    panels("melting-classes", classes, "% of snapshots")
 
 
 if __name__ == "__main__":

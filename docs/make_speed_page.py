@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from make_results_page import ROOT, machine, read, table
 
 HEAD = """\
@@ -41,7 +42,7 @@ class Row(NamedTuple):
 
 def page() -> str:
     """Return the page."""
-    rows = [*single_structures(), *quenches(), *learning(), *mean_shift()]
+    rows = [*single_structures(), *sampling(), *quenches(), *learning(), *mean_shift()]
     head = ["what", "ours", "peer", "theirs", "ratio", "threads", "machine", "command", "more"]
     cells = [
         [
@@ -111,6 +112,20 @@ def single_structures() -> list[Row]:
             )
         )
     return rows
+
+
+def sampling() -> list[Row]:
+    """Return the row of PTMD with segments of the default length, by processor time."""
+    raw = read("ptmd_speed")
+    longest = raw["records"][-1]
+    ours, theirs = (
+        1e6 / float(np.median(longest[f"{who}_steps_per_cpu_second"])) for who in ("ptmd", "bare")
+    )
+    what = (
+        f"a million steps of PTMD of Au147, {longest['steps_per_segment']:,} a segment, no "
+        "quenches, processor time"
+    )
+    return [row(raw, what, ours, "bare LAMMPS", theirs, "1", "sampling")]
 
 
 def quenches() -> list[Row]:

@@ -21,6 +21,7 @@ from ase.cluster import Icosahedron
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nanochart import parallel
 from nanochart.errors import NanochartError
 from nanochart.parallel import InProcess, available_cores, map_ordered, workers
 from nanochart.sampling.rgl import rgl
@@ -194,12 +195,20 @@ def _pids(executor: Any) -> set[int]:
 
 
 def test_a_scheduler_that_is_not_there_or_cannot_run_lammps_is_told(
-    require_oracle: Callable[[str], Any],
+    require_oracle: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distributed = require_oracle("distributed")
+    for address in ("tcp://127.0.0.1:9", "tcp://no-such-machine.invalid:8786"):
+        with (
+            pytest.raises(NanochartError, match=f"{address}: cannot be reached"),
+            workers(0, scheduler=address),
+        ):
+            pass
+    monkeypatch.setattr(parallel, "_WAIT_FOR_WORKERS", 0.5)
     with (
-        pytest.raises(NanochartError, match=r"tcp://127\.0\.0\.1:9: cannot be reached"),
-        workers(0, scheduler="tcp://127.0.0.1:9"),
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as nobody,
+        pytest.raises(NanochartError, match=r"has no workers after 0\.5 s; start some"),
+        workers(0, scheduler=nobody.scheduler_address),
     ):
         pass
     with (

@@ -27,6 +27,9 @@ from nanochart.errors import NanochartError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+#: Seconds until a Dask cluster must have a worker.
+_WAIT_FOR_WORKERS = 120.0
+
 
 def available_cores() -> int:
     """Return the number of cores this process may use."""
@@ -89,15 +92,21 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
             "--scheduler needs Dask: pip install 'nanochart[dask]' here and on its workers"
         ) from None
     try:
+        # No such machine is told at once, and no client is made that cannot be closed.
+        distributed.comm.addressing.resolve_address(scheduler)
         client: Any = distributed.Client(  # type: ignore[no-untyped-call]
             scheduler, timeout="10s", set_as_default=False
         )
     except (OSError, TimeoutError, ValueError) as error:
         raise NanochartError(f"--scheduler {scheduler}: cannot be reached ({error})") from None
     with client:
+        try:  # a job starts them and goes on to this
+            client.wait_for_workers(1, timeout=_WAIT_FOR_WORKERS)
+        except TimeoutError:
+            raise NanochartError(
+                f"--scheduler {scheduler}: has no workers after {_WAIT_FOR_WORKERS:g} s; start some"
+            ) from None
         threads = client.nthreads().values()
-        if not threads:
-            raise NanochartError(f"--scheduler {scheduler}: has no workers; start some")
         if max(threads) > 1:
             # A process has one LAMMPS instance for a system, and two threads would share it.
             raise NanochartError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,9 +63,10 @@ def test_harmonic_oscillators_have_their_heat_capacity_and_free_energies() -> No
 def test_two_basins_change_over_where_they_should() -> None:
     energies, basin = two_states(6000, LADDER, seed=3)
     wanted = np.linspace(300, 439, 60)
-    found = thermodynamics(energies, LADDER, N_ATOMS, temperatures=wanted, groups=basin, n_groups=2)
-    assert found.populations is not None
-    shares = found.populations
+    kinds = {"basin": (basin, 2), "other": (1 - basin, 2)}
+    found = thermodynamics(energies, LADDER, N_ATOMS, temperatures=wanted, groups=kinds)
+    shares = found.populations["basin"]
+    np.testing.assert_allclose(found.populations["other"].values, shares.values[:, ::-1])
     np.testing.assert_allclose(shares.values.sum(axis=1), 1.0)
     assert (np.abs(shares.values[:, 1] - upper_share(wanted)) < 4 * shares.errors[:, 1]).all()
     assert (shares.errors < 0.02).all()
@@ -85,12 +88,50 @@ def test_temperatures_between_two_rungs_are_as_good_as_rungs() -> None:
     kept = [0, 1, 3, 4]
     found = thermodynamics(
         energies[:, kept], LADDER[kept], N_ATOMS, temperatures=LADDER[2:3],
-        groups=basin[:, kept], n_groups=2,
+        groups={"basin": (basin[:, kept], 2)},
     )  # fmt: skip
-    assert found.populations is not None
-    error = float(found.populations.errors[0, 1])
+    shares = found.populations["basin"]
+    error = float(shares.errors[0, 1])
     there = basin[:, 2].mean()
-    assert found.populations.values[0, 1] == pytest.approx(there, abs=4 * error + 0.01)
+    assert shares.values[0, 1] == pytest.approx(there, abs=4 * error + 0.01)
+
+
+def test_pymbar_says_the_same(require_oracle: Callable[[str], Any]) -> None:
+    pymbar = require_oracle("pymbar")
+    energies, basin = two_states(600, LADDER, seed=7)
+    wanted = np.array([345.0, 387.0, 420.0])
+    found = thermodynamics(
+        energies, LADDER, N_ATOMS, temperatures=wanted, groups={"basin": (basin, 2)}
+    )
+    above = (energies - energies.min()).T.ravel()  # of each temperature in turn
+    mbar = pymbar.MBAR(above / (BOLTZMANN * LADDER[:, None]), np.full(len(LADDER), 600))
+    free = found.solved.free_energies
+    np.testing.assert_allclose(free - free[0], mbar.f_k - mbar.f_k[0], atol=2e-3)
+    for i, kelvin in enumerate(wanted):
+        there = above / (BOLTZMANN * kelvin)
+        values = np.stack([above, above**2, basin.T.ravel().astype(float)])
+        mean, square, share = (
+            mbar.compute_expectations(one, u_kn=there)["mu"][0] for one in values
+        )
+        assert found.mean_energy.values[i] - energies.min() == pytest.approx(mean, abs=1e-3)
+        assert found.populations["basin"].values[i, 1] == pytest.approx(share, abs=2e-3)
+        variance = (square - mean**2) / (BOLTZMANN * kelvin) ** 2
+        heat = 1.5 + variance / N_ATOMS  # kinetic and potential, k_B an atom
+        assert found.heat_capacity.values[i] == pytest.approx(heat, rel=2e-3)
+
+
+def test_errors_are_withheld_where_bootstrap_samples_fall_apart() -> None:
+    # One cycle in forty connects two temperatures: a third of the samples do not have it.
+    rng = np.random.default_rng(0)
+    energies = np.stack([rng.uniform(-50, -49, 40), rng.uniform(-46.2, -45, 40)], axis=1)
+    energies[7] = -46.0, -46.1
+    found = thermodynamics(energies, np.array([300.0, 600.0]), N_ATOMS)
+    assert 40 < found.n_samples < 90
+    assert np.isfinite(found.heat_capacity.values).all()
+    assert np.isnan(found.heat_capacity.errors).all()
+    assert np.isnan(found.melting_error)
+    lonely = energies[6:8]  # of two cycles one
+    assert np.isnan(thermodynamics(lonely, np.array([300.0, 600.0]), N_ATOMS).melting_error)
 
 
 def test_bootstrap_errors_are_the_scatter_of_independent_runs_also_when_correlated() -> None:

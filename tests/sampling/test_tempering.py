@@ -23,6 +23,7 @@ from nanochart.sampling.tempering import (
     initial_replicas,
     ptmd,
     swapped,
+    timestep_error,
 )
 
 KELVIN = constants.k / constants.e  # eV
@@ -238,6 +239,54 @@ def test_an_evaporated_atom_is_no_fault_of_the_time_step() -> None:
     start = initial_replicas([ICOSAHEDRON], hot, GOLD)
     with pytest.raises(NanochartError, match=r"^cycle \d: .*at 6000.0 K.*an atom evaporated"):
         list(ptmd(start, hot, GOLD, n_cycles=5))
+
+
+def test_the_error_of_a_time_step_grows_with_its_square() -> None:
+    found = []
+    for timestep in (4.0, 8.0, 16.0):
+        run = PtmdSettings(temperatures=(300.0,), timestep=timestep, seed=1)
+        found.append(timestep_error(initial_replicas([ICOSAHEDRON], run, GOLD), run, GOLD))
+    assert 5e-4 < found[0] < 0.01
+    ratios = np.array(found[1:]) / found[:-1]
+    assert ((ratios > 2.5) & (ratios < 7.0)).all()
+    wild = PtmdSettings(temperatures=(5000.0,), timestep=60.0, seed=1)
+    assert np.isnan(timestep_error(initial_replicas([ICOSAHEDRON], wild, GOLD), wild, GOLD))
+
+
+@pytest.mark.parametrize(
+    ("speed", "outwards", "told"),
+    [
+        (100.0, 0.0, "lost an atom"),  # out of the box within the segment
+        (0.0, 6.0, "atom 5 (counted from 0), "),  # in the box, where no force reaches
+    ],
+)
+def test_an_atom_that_leaves_is_no_fault_of_the_time_step_either(
+    speed: float, outwards: float, told: str
+) -> None:
+    short = PtmdSettings(temperatures=(300.0,), n_steps=2000, timestep=1.0, seed=1)
+    start = initial_replicas([ICOSAHEDRON], short, GOLD)
+    out = ICOSAHEDRON[5] - ICOSAHEDRON.mean(axis=0)
+    out /= np.linalg.norm(out)
+    positions, velocities = start.positions.copy(), start.velocities.copy()
+    positions[0, 5] += outwards * out
+    velocities[0, 5] += speed * out
+    leaving = replace(start, positions=positions, velocities=velocities)
+    with pytest.raises(NanochartError) as caught:
+        list(ptmd(leaving, short, GOLD, n_cycles=1))
+    message = str(caught.value)
+    assert message.startswith("cycle 0: MD of 13 Au atoms at 300")
+    assert told in message
+    assert "an atom evaporated" in message
+    assert "too long: halve it" not in message
+
+
+def test_a_cluster_that_drifts_far_has_not_evaporated() -> None:
+    # With hardly any friction 13 atoms fly a hundred Å in a segment; the box ends at 28 Å.
+    free = PtmdSettings(temperatures=(400.0,), n_steps=50_000, damping=100.0, seed=1)
+    start = initial_replicas([ICOSAHEDRON], free, GOLD)
+    moving = replace(start, velocities=start.velocities + np.array([1.0, 0.0, 0.0]))
+    ((_, snapshots),) = ptmd(moving, free, GOLD, n_cycles=1)
+    np.testing.assert_allclose(snapshots.positions[0].mean(axis=0), 0.0, atol=1e-9)
 
 
 def test_swapping_changes_no_average() -> None:

@@ -52,7 +52,6 @@ def do_stages(
     ``scheduler`` and ``walltime`` are as on the command line.
     """
     begun = time.monotonic()
-    from nanochart.workflow.exchange import exchange_warning
     from nanochart.workflow.run import OutOfTime
     from nanochart.workflow.stages import STAGES
 
@@ -60,6 +59,7 @@ def do_stages(
     beside = (run_file.parent / "landscape").is_dir()
     folder = output or (run_file.parent if beside else Path(run_file.stem))
     with opened(run_file, folder, redo=redo) as run:
+        run.tell = lambda text: say(f"nanochart: {text}")
         run.scheduler = scheduler
         run.deadline = begun + seconds_of(walltime) if walltime else None
         for stage in _up_to(STAGES, until):
@@ -74,8 +74,6 @@ def do_stages(
             except OutOfTime:
                 say("nanochart: time is nearly over; the same command goes on from this commit")
                 raise typer.Exit(OUT_OF_TIME) from None
-            if stage.name == "sample" and (warning := exchange_warning(run)):
-                say(f"nanochart: {warning}")
             say(f"{stage.name:<9} done in {record.seconds:.1f} s: {stage.does}")
         records = run.records()
         page = run.report_path if until == "report" else run.folder

@@ -59,7 +59,7 @@ class Walk:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Part of a walk: how it ended, and the minima it accepted.
+    """Part of a walk: how it ended, and the minima it came to, those it turned back from, too.
 
     ``positions`` (n, n_atoms, 3) Å; ``energies`` (n,) eV.
     """
@@ -89,10 +89,10 @@ def hop(task: tuple[Walk, int, Potential, HoppingSettings]) -> Stretch:
         walk = replace(walk, steps=step + 1)
         if not new.converged or not _is_whole(new.positions, potential.r0):
             continue
+        found.append((new.positions, new.energy))
         rise = (new.energy - walk.energy) / (BOLTZMANN * settings.temperature)
         if rise <= 0 or rng.random() < np.exp(-rise):
             walk = replace(walk, positions=new.positions, energy=new.energy)
-            found.append((new.positions, new.energy))
     return Stretch(
         walk,
         np.array([positions for positions, _ in found]).reshape(-1, *walk.positions.shape),

@@ -27,6 +27,10 @@ from nanochart.units import BOLTZMANN
 _LJ_REACH = 30.0
 
 
+#: Pair styles whose pair_coeff names, behind a file, the element of every type.
+_NAMED_TYPES = ("adp", "eam/alloy", "eam/cd", "eam/fs", "eim", "sw", "tersoff", "vashishta")
+
+
 @dataclass(frozen=True)
 class PairStyle:
     """A potential as LAMMPS knows it, in its metal units (eV, Å).
@@ -66,6 +70,23 @@ class PairStyle:
         _check_elements(self.species)
         if not self.pair_style.strip() or not self.pair_coeff:
             raise NanochartError("a LAMMPS potential needs pair_style and pair_coeff")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raise if the elements that a table is read for are not those of the cluster's types."""
+        if self.pair_style.split()[0] not in _NAMED_TYPES:
+            return
+        elements = elements_of(self.species)
+        for line in self.pair_coeff:
+            words = line.split()
+            named = words[3 : 3 + len(elements)]
+            if len(words) > 3 and any(
+                name not in (one, "NULL") for name, one in zip(named, elements, strict=False)
+            ):
+                raise NanochartError(
+                    f"pair_coeff {line!r} is for {' '.join(words[3:])}, and the cluster's types "
+                    f"are {' '.join(elements)}: name them in this order behind the file"
+                )
 
 
 @dataclass(frozen=True)

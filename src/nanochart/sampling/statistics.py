@@ -6,6 +6,7 @@ block bootstrap that draws whole blocks of cycles with every temperature in them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ Integers = NDArray[np.int64]
 #: Blocks of cycles, and bootstrap samples of them.
 N_BLOCKS = 20
 N_SAMPLES = 100
+#: Share of the samples that must be left for an error.
+_ENOUGH = 0.9
 #: Swaps accepted below this share hardly connect two temperatures.
 POOR_ACCEPTANCE = 0.05
 
@@ -42,15 +45,18 @@ class Thermodynamics:
 
     ``heat_capacity`` in k_B an atom; ``mean_energy`` in eV; ``melting_temperature`` and its error,
     K: where the heat capacity is highest (NaN where it is highest at an end of the ladder);
-    ``populations`` of groups, values (n, n_groups), or None.
+    ``populations`` of every kind of groups, values (n, n_groups). ``n_samples`` bootstrap samples
+    the errors are of: a sample may lose the link between two temperatures, or its peak. Where
+    fewer than nine in ten of those asked for are left, errors would be too small, and are NaN.
     """
 
     heat_capacity: Curve
     mean_energy: Curve
     melting_temperature: float
     melting_error: float
-    populations: Curve | None
+    populations: dict[str, Curve]
     solved: Reweighting
+    n_samples: int
 
 
 def blocks_of(n_cycles: int, n_blocks: int = N_BLOCKS) -> list[Integers]:
@@ -92,7 +98,12 @@ def populations(groups: Integers, temperatures: Floats, n_groups: int) -> Curve:
 
     repeats = bootstrap_repeats(len(groups))
     values = shares(np.ones(len(groups), dtype=np.int64))
-    return Curve(temperatures, values, _spread([shares(one) for one in repeats], len(groups)))
+    errors = (
+        _spread([shares(one) for one in repeats])
+        if len(groups) > 1
+        else np.full_like(values, np.nan)
+    )
+    return Curve(temperatures, values, errors)
 
 
 def halves_differ(groups: Integers, n_groups: int) -> Floats:
@@ -112,8 +123,7 @@ def thermodynamics(
     n_atoms: int,
     *,
     temperatures: Floats | None = None,
-    groups: Integers | None = None,
-    n_groups: int = 0,
+    groups: Mapping[str, tuple[Integers, int]] | None = None,
     n_samples: int = N_SAMPLES,
 ) -> Thermodynamics:
     """Return heat capacity, melting temperature and populations at any temperature, by MBAR.
@@ -127,8 +137,8 @@ def thermodynamics(
         Of the cluster.
     temperatures : ndarray, shape (n,), K
         Where results are wanted; by default 100 along the ladder.
-    groups, n_groups
-        As of :func:`populations`.
+    groups
+        By kind, the group of every snapshot and how many there are: as of :func:`populations`.
     n_samples
         Bootstrap samples.
 
@@ -147,17 +157,22 @@ def thermodynamics(
     repeats = bootstrap_repeats(len(energies), n_samples=n_samples)
     whole = np.ones(len(energies), dtype=np.int64)
     first = reweighting(bins)
-    found = _quantities(bins, whole, first, wanted, n_atoms, groups, n_groups)
+    known = dict(groups or {})
+    found = _quantities(bins, whole, first, wanted, n_atoms, known)
     samples = []
     for one in repeats:
         try:
             solved = reweighting(bins, bins.counts(one), start=first.free_energies)
         except NanochartError:
-            continue  # a sample of few blocks may lose the link between two temperatures
-        samples.append(_quantities(bins, one, solved, wanted, n_atoms, groups, n_groups))
-    n_cycles = len(energies)
+            continue  # counted below
+        samples.append(_quantities(bins, one, solved, wanted, n_atoms, known))
+    enough = len(energies) > 1 and len(samples) >= max(2, _ENOUGH * n_samples)
     curves = [
-        Curve(wanted, values, _spread([sample[i] for sample in samples], n_cycles))
+        Curve(
+            wanted,
+            values,
+            _spread([sample[i] for sample in samples]) if enough else np.full_like(values, np.nan),
+        )
         for i, values in enumerate(found)
     ]
     peaks = np.array([_peak(wanted, sample[0]) for sample in samples])
@@ -166,9 +181,12 @@ def thermodynamics(
         heat_capacity=curves[0],
         mean_energy=curves[1],
         melting_temperature=_peak(wanted, found[0]),
-        melting_error=float(peaks.std(ddof=1)) if len(peaks) > 1 else float("nan"),
-        populations=curves[2] if groups is not None else None,
+        melting_error=(
+            float(peaks.std(ddof=1)) if len(peaks) >= max(2, _ENOUGH * n_samples) else float("nan")
+        ),
+        populations=dict(zip(known, curves[2:], strict=True)),
         solved=first,
+        n_samples=len(samples),
     )
 
 
@@ -178,16 +196,15 @@ def _quantities(
     solved: Reweighting,
     wanted: Floats,
     n_atoms: int,
-    groups: Integers | None,
-    n_groups: int,
+    groups: dict[str, tuple[Integers, int]],
 ) -> list[Floats]:
-    """Return heat capacity, mean energy and, if there are groups, populations at temperatures."""
+    """Return heat capacity, mean energy and the populations of every kind at temperatures."""
     found = [
         solved.heat_capacity(wanted, n_atoms),
         np.array([solved.mean_energy(float(t)) for t in wanted]),
     ]
-    if groups is not None:
-        shares = _shares_in_bins(bins, groups, n_groups, repeats)
+    for codes, n_groups in groups.values():
+        shares = _shares_in_bins(bins, codes, n_groups, repeats)
         table = np.stack([solved.weights(float(t)) @ shares for t in wanted])
         found.append(table / np.maximum(table.sum(axis=1, keepdims=True), 1e-300))
     return found
@@ -216,12 +233,9 @@ def _peak(temperatures: Floats, values: Floats) -> float:
     return float(temperatures[i] - b / (2 * a))
 
 
-def _spread(samples: list[Floats], n_cycles: int) -> Floats:
-    """Return the standard deviation of bootstrap samples; NaN where nothing could vary."""
-    stacked = np.stack(samples)
-    if n_cycles < 2 or len(samples) < 2:
-        return np.full(stacked.shape[1:], np.nan)
-    deviation: Floats = stacked.std(axis=0, ddof=1)
+def _spread(samples: list[Floats]) -> Floats:
+    """Return the standard deviation of two bootstrap samples or more."""
+    deviation: Floats = np.stack(samples).std(axis=0, ddof=1)
     return deviation
 
 

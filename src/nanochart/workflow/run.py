@@ -76,13 +76,15 @@ class Run:
     """A run folder under one run file; :func:`open_run` makes it, and locks the folder.
 
     Where the work is done, and how long it may take, change no result: ``scheduler`` is the address
-    of a Dask scheduler or None, ``deadline`` a time of ``time.monotonic`` or None.
+    of a Dask scheduler or None, ``deadline`` a time of ``time.monotonic`` or None. ``tell`` takes
+    what a person should hear while a stage is at work.
     """
 
     def __init__(self, folder: Path, file: RunFile, text: str, stages: tuple[Stage, ...]) -> None:
         self.scheduler: str | None = None
         self.deadline: float | None = None
-        self._last_commit: float | None = None
+        self.tell: Callable[[str], None] = lambda _: None
+        self._last_commit = 0.0
         self.folder = folder
         self.file = file
         self.text = text
@@ -203,7 +205,7 @@ class Run:
 
     def workers(self) -> AbstractContextManager[Executor]:
         """Give what does the heavy work: processes of this machine, or a Dask cluster."""
-        self._last_commit = None
+        self._last_commit = time.monotonic()
         return workers(self.file.resources.workers, scheduler=self.scheduler)
 
     def committed(self) -> None:
@@ -212,10 +214,11 @@ class Run:
         Raises
         ------
         OutOfTime
-            Twice the time between the last two commits is more than what is left.
+            Twice the time since the last commit, or since the workers began, is more than what is
+            left.
         """
         now = time.monotonic()
-        lasts = 0.0 if self._last_commit is None else now - self._last_commit
+        lasts = now - self._last_commit
         self._last_commit = now
         if self.deadline is not None and now + 2.0 * lasts >= self.deadline:
             raise OutOfTime

@@ -17,8 +17,16 @@ from nanochart.sampling.lammps import engine_for
 from nanochart.sampling.potentials import Potential
 from nanochart.sampling.quench import QuenchSettings, quench_batches
 from nanochart.sampling.seeds import MOTIFS, seed_clusters
-from nanochart.sampling.tempering import PtmdSettings, Replicas, Snapshots, initial_replicas, ptmd
+from nanochart.sampling.tempering import (
+    PtmdSettings,
+    Replicas,
+    Snapshots,
+    initial_replicas,
+    ptmd,
+    timestep_error,
+)
 from nanochart.workflow.config import RunFile
+from nanochart.workflow.exchange import exchange_warning
 from nanochart.workflow.run import Run
 
 # Variables of the landscape's group, and the fields of Minima that fill them.
@@ -28,6 +36,8 @@ _QUENCHED = {
     "max_force": "max_forces",
     "converged": "converged",
 }
+#: Largest fluctuation of the total energy without a bath, as a share of the kinetic energy's.
+_LARGEST_TIMESTEP_ERROR = 0.05
 _QUENCH_BATCH = 12  # structures a task: short enough that no worker waits long for the last one
 
 
@@ -81,6 +91,9 @@ def sample(run: Run, progress: Progress) -> None:
     )
     group = run.rows("sample", "snapshots", run.n_snapshots, chunk=run.chunk)
     replicas = _replicas_so_far(run, group, settings, potential)
+    if replicas.cycle == 0:
+        _tell_of_a_long_timestep(run, replicas, settings, potential)
+    warnings = _Warnings(run)
     total = sampling.burn_in + sampling.cycles
     progress(replicas.cycle, total)
     with run.workers() as executor:
@@ -91,6 +104,7 @@ def sample(run: Run, progress: Progress) -> None:
             replicas = state
             if replicas.cycle % sampling.commit_every == 0 or replicas.cycle == sampling.burn_in:
                 _commit_snapshots(group, [], replicas, settings, 0)
+                warnings.look()
                 run.committed()
             progress(replicas.cycle, total, energy=float(replicas.energies.min()))
         if replicas.cycle == sampling.burn_in:
@@ -105,9 +119,38 @@ def sample(run: Run, progress: Progress) -> None:
                 kept = replicas.cycle - sampling.burn_in
                 _commit_snapshots(group, block, replicas, settings, kept)
                 block = []
+                warnings.look()
                 if replicas.cycle < total:
                     run.committed()
             progress(replicas.cycle, total, energy=float(replicas.energies.min()))
+
+
+class _Warnings:
+    """Tell once, while there is time to change it, that the ladder has a gap."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._told = False
+
+    def look(self) -> None:
+        """Look at the swaps of the last commit."""
+        if not self._told and (warning := exchange_warning(self._run)):
+            self._run.tell(warning)
+            self._told = True
+
+
+def _tell_of_a_long_timestep(
+    run: Run, replicas: Replicas, settings: PtmdSettings, potential: Potential
+) -> None:
+    """Warn of a time step that is stable, but too long for averages to be right."""
+    error = timestep_error(replicas, settings, potential)
+    if error > _LARGEST_TIMESTEP_ERROR:
+        run.tell(
+            f"a time step of {settings.timestep:g} fs is long for "
+            f"{settings.temperatures[-1]:g} K: without a bath the energy fluctuates by "
+            f"{100 * error:.0f} % of what its kinetic part does, and energies and populations will "
+            "be off; halve it"
+        )
 
 
 def _replicas_so_far(

@@ -16,6 +16,7 @@ from nanochart.files import write_text
 from nanochart.landscape import Group, Landscape, open_landscape
 from nanochart.sampling.heat_capacity import heat_capacity
 from nanochart.sampling.statistics import (
+    N_SAMPLES,
     Curve,
     Thermodynamics,
     halves_differ,
@@ -82,6 +83,8 @@ def run_statistics(
     result["populations"] = _sampled_populations(groups, ladder)
     if np.isfinite(energies).all():
         result |= _by_energy(energies, ladder, file, groups, temperatures, rungs)
+        if result.get("bootstrap_samples", N_SAMPLES) < N_SAMPLES:
+            result["cautions"].append(_few_samples(result["bootstrap_samples"]))
     else:
         result["missing"] = (
             "the energies of the hot snapshots are not known (an imported run): no heat capacity, "
@@ -114,16 +117,20 @@ def _by_energy(
         }
     }
     wanted = np.sort(np.asarray(temperatures, dtype=np.float64)) if temperatures else None
-    codes, names = groups.get("class", (None, ()))
     try:
         found = thermodynamics(
-            energies, ladder, n_atoms, temperatures=wanted, groups=codes, n_groups=len(names)
+            energies,
+            ladder,
+            n_atoms,
+            temperatures=wanted,
+            groups={kind: (codes, len(names)) for kind, (codes, names) in groups.items()},
         )
     except NanochartError as error:
         if temperatures:
             raise
         return {**result, "missing": str(error)}
-    result["reweighted"] = _reweighted(found, names)
+    result["reweighted"] = _reweighted(found, {kind: names for kind, (_, names) in groups.items()})
+    result["bootstrap_samples"] = found.n_samples
     if np.isfinite(found.melting_temperature):
         result["melting_temperature"] = found.melting_temperature
         result["melting_error"] = found.melting_error
@@ -138,7 +145,15 @@ def _by_energy(
     return result
 
 
-def _reweighted(found: Thermodynamics, names: Sequence[str]) -> dict[str, Any]:
+def _few_samples(n: int) -> str:
+    return (
+        f"in {N_SAMPLES - n} of {N_SAMPLES} bootstrap samples nothing connects two neighbouring "
+        "temperatures; errors are given where nine in ten are left. Sample longer, or put "
+        "temperatures between"
+    )
+
+
+def _reweighted(found: Thermodynamics, names: dict[str, Sequence[str]]) -> dict[str, Any]:
     """Return the curves of MBAR as JSON values."""
     heat, mean = found.heat_capacity, found.mean_energy
     told: dict[str, Any] = {
@@ -148,9 +163,7 @@ def _reweighted(found: Thermodynamics, names: Sequence[str]) -> dict[str, Any]:
         "heat_capacity": heat.values.tolist(),
         "heat_capacity_error": heat.errors.tolist(),
     }
-    if found.populations is not None:
-        told["class"] = _shares(found.populations, names)
-    return told
+    return told | {kind: _shares(curve, names[kind]) for kind, curve in found.populations.items()}
 
 
 def _sampled_populations(
@@ -255,10 +268,11 @@ def _write_tables(result: dict[str, Any], output: Path) -> None:
             columns = {"temperatures": ladder, **columns}
             _write_csv(output / f"{name}.csv", tuple(columns), zip(*columns.values(), strict=True))
     curves = result.get("reweighted", {})
-    if "class" in curves:
-        _write_shares(
-            output / "reweighted-class.csv", "class", curves["temperatures"], curves["class"]
-        )
+    for kind in result["populations"]:
+        if kind in curves:
+            _write_shares(
+                output / f"reweighted-{kind}.csv", kind, curves["temperatures"], curves[kind]
+            )
 
 
 def _write_shares(
