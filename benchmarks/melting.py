@@ -2,11 +2,11 @@
 
     python benchmarks/melting.py --runs RUN... --data DATA.npz...
 
-RUN is a run folder of the paper's ladder, also one at work; quenched, it has classes, too. DATA has
-hot configurations of a system from a run that began otherwise: ``temperature``, ``snapshot``,
-``hot_positions`` times ``scale`` in Å, ``hot_index``; their energies are computed here. What both
-say of one temperature is compared. Adds a record per system to results/melting.json beside this
-script, and keeps the other half of a record that is there.
+RUN is a run folder of the paper's ladder, also one at work; quenched and classified, it has
+classes, too. DATA has hot configurations of a system from a run that began otherwise:
+``temperature``, ``snapshot``, ``hot_positions`` times ``scale`` in Å, ``hot_index``; their energies
+are computed here. What both say of one temperature is compared. Adds a record per system to
+results/melting.json beside this script, and keeps the other half of a record that is there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nanochart.landscape import open_landscape
 from nanochart.sampling.rgl import PARAMETER_SETS
 from nanochart.sampling.rgl_energies import rgl_energies
 from nanochart.sampling.statistics import blocks_of, thermodynamics
-from nanochart.workflow.config import parse_run_file, read_run_file
+from nanochart.workflow.config import RunFile, parse_run_file, read_run_file
 from nanochart.workflow.provenance import versions
 from nanochart.workflow.statistics import run_statistics
 
@@ -47,7 +47,30 @@ def of_run(folder: Path) -> dict[str, Any]:
         "steps_per_cycle": sampling.steps_per_cycle,
         "burn_in_cycles": sampling.burn_in,
         **found,
+        "highest_heat_capacity_of_halves": peaks_of_halves(folder, file),
+        **made_by(),
     }
+
+
+def energies_of(folder: Path, n_temperatures: int) -> np.ndarray:
+    """Return the energies of a run's snapshots, (n_cycles, n_temperatures)."""
+    snapshots = open_landscape(folder)["snapshots"]
+    n_cycles = snapshots.committed // n_temperatures
+    energies = snapshots.read("energy", 0, n_cycles * n_temperatures).astype(np.float64)
+    return np.asarray(energies.reshape(n_cycles, n_temperatures))
+
+
+def peaks_of_halves(folder: Path, file: RunFile) -> list[float | None]:
+    """Return where the heat capacity is highest by either half of a run alone, K.
+
+    None: at an end of the ladder.
+    """
+    ladder = np.asarray(file.sampling.temperatures, dtype=np.float64)
+    peaks = [
+        thermodynamics(half, ladder, file.system.n_atoms, n_samples=0).melting_temperature
+        for half in np.array_split(energies_of(folder, len(ladder)), 2)
+    ]
+    return [one if np.isfinite(one) else None for one in peaks]
 
 
 def of_data(path: Path) -> dict[str, Any]:
@@ -77,7 +100,13 @@ def of_data(path: Path) -> dict[str, Any]:
             "heat_capacity": found.heat_capacity.values.tolist(),
             "heat_capacity_error": found.heat_capacity.errors.tolist(),
         },
+        **made_by(),
     }
+
+
+def made_by() -> dict[str, Any]:
+    """Return on what a record was made: records of other calls are kept."""
+    return {"cpu": cpu_model(), "versions": versions()}
 
 
 def system_of(path: Path) -> str:
@@ -94,13 +123,14 @@ def block_errors(table: np.ndarray, n_blocks: int = 10) -> np.ndarray:
 def compared(folder: Path, data: dict[str, Any]) -> list[dict[str, float]]:
     """Return both mean energies at each temperature, and their difference in joint errors."""
     ladder = np.array(data["temperatures"])
-    snapshots = open_landscape(folder)["snapshots"]
-    n_cycles = snapshots.committed // len(ladder)
-    ours = snapshots.read("energy", 0, n_cycles * len(ladder)).reshape(n_cycles, -1)
+    ours = parse_run_file(read_run_file(folder / "run.toml"), where=str(folder)).sampling
+    if not np.array_equal(ladder, ours.temperatures):
+        raise SystemExit(f"{folder} has another ladder than {data['file']}")
+    energies = energies_of(folder, len(ladder))
     columns = {
         "temperature_K": ladder,
-        "run_eV": ours.mean(axis=0, dtype=np.float64),
-        "run_error_eV": block_errors(ours.astype(np.float64)),
+        "run_eV": energies.mean(axis=0),
+        "run_error_eV": block_errors(energies),
         "data_eV": np.array(data["mean_energy"]),
         "data_error_eV": np.array(data["mean_energy_error"]),
     }
@@ -135,8 +165,6 @@ def main() -> None:
         print(system, one["published_melting_K"], told, flush=True)
     record = {
         "command": "python benchmarks/melting.py --runs RUN... --data DATA.npz...",
-        "cpu": cpu_model(),
-        "versions": versions(),
         "systems": systems,
     }
     write_text(RESULT, json.dumps(record, indent=1, ensure_ascii=False) + "\n")

@@ -28,21 +28,26 @@ This page and its figure are made by `docs/make_melting_page.py` from
 `benchmarks/results/melting.json`, and that by
 
 ```bash
-nanochart sample benchmarks/au147-ptmd.toml -o au147
+nanochart sample benchmarks/au147-ptmd.toml -o au147     # and au90, ag147, cu147
 nanochart quench au147
-python benchmarks/melting.py --runs au147 --data au90.npz au147-hot.npz ag147.npz cu147.npz
+nanochart classify au147
+python benchmarks/melting.py --runs au90 au147 ag147 cu147 \
+  --data au90.npz au147-hot.npz ag147.npz cu147.npz
 ```
+
+The data are not in the repository; without `--data` what was computed of them stays as it is.
 
 Two kinds of sampling, both on the paper's ladders:
 
 - **data**: hot configurations of an earlier, independent implementation of the protocol (5 ps
   between swaps, replicas began as fcc, twin, Dh, Ih and hcp in turn), energies and statistics ours;
   the first quarter is discarded;
-- **run**: `nanochart sample`, every replica from the lowest seed, as in the literature.
+- **run**: `nanochart sample`, every replica from the lowest seed, as in the literature; swaps every
+  12.5 ps instead of 250, as short runs want.
 
 Both are short beside the paper's 1 to 2 µs a replica, and in the cold half of a ladder **not in
-equilibrium**: what a cluster is there, it was at the start. Near the melting temperature structures
-change within a fraction of a nanosecond, which is why the peak is found all the same.
+equilibrium**: what a cluster is there, it was at the start. No replica of our runs has been to the
+hottest temperature and back.
 
 ![Heat capacities of the four systems](images/melting.png)
 
@@ -51,8 +56,16 @@ the data; dashed: the published melting temperature.
 
 """
 
+#: Share of amorphous snapshots from which on a cluster counts as molten.
+MOLTEN = 0.95
+
 READING = """
-TODO
+Ag147 and Cu147, whose start is the lowest minimum and stays so up to melting, come within six
+percentage points of the paper in every class; what they lack are the few per cent of Mix, Dh and
+Twin that need longer. The gold clusters, which have many low minima, keep what they began as: Au90
+is fcc where the paper has mostly Mix, Au147 the decahedron where the paper has turned a part of it
+into Ih, Twin, Fcc and Mix. The rule of the classes is ours, the paper's is not public, so no
+difference of a few points says anything by itself.
 """
 
 
@@ -139,19 +152,30 @@ def melting(systems: dict[str, Any]) -> str:
                     kind,
                     f"{len(of['temperatures'])} × {length}",
                     f"{of['melting_temperature']:.1f} ± {of['melting_error']:.1f}",
+                    halves(of),
                     one["published_melting_K"],
                     f"{peak:.1f}",
                 ]
             )
-    head = ["system", "sampling", "replicas × each", "highest C_v at / K", "published / K", "C_v there / k_B an atom"]  # fmt: skip  # noqa: E501
+    head = ["system", "sampling", "replicas × each", "highest C_v at / K", "by either half", "published / K", "C_v there / k_B an atom"]  # fmt: skip  # noqa: E501
     missing = [name for name in SYSTEMS if "run" not in systems[name]]
     told = f"\nNo run of ours of this kind yet: {', '.join(missing)}.\n" if missing else ""
     return (
         table(head, rows)
         + "\nThe errors are those of one run's blocks. They know nothing of what a run this short\n"
-        "has not seen, so a difference of several errors from the published value, as of Ag147,\n"
-        "is no contradiction; nor are the published peaks given with an error.\n" + told
+        "has not seen, so a difference of several errors from the published value is no\n"
+        "contradiction; nor are the published peaks given with an error. Our runs began solid at\n"
+        "all temperatures: solids superheat, and the peak comes down as the run goes on. In all\n"
+        "four it is nearer to the published place in the second half than in the first, and not\n"
+        "there yet. The data began as five motifs, most of which melt earlier than the best one:\n"
+        "of Ag147 and Cu147 the two starts have the published temperature between them.\n" + told
     )
+
+
+def halves(of: dict[str, Any]) -> str:
+    """Return where the heat capacity is highest by either half of a run alone."""
+    found = of.get("highest_heat_capacity_of_halves", [])
+    return ", ".join("none" if one is None else f"{one:.1f}" for one in found)
 
 
 def agreement(name: str, one: dict[str, Any]) -> str:
@@ -203,10 +227,11 @@ def energies(one: dict[str, Any]) -> str:
         ]
         for row in one["mean_energies"]
     ]
+    molten = one["run"]["populations"]["class"]["Amorphous"]["share"]  # at the same temperatures
     liquid = [
         abs(row["difference_in_errors"])
-        for row in one["mean_energies"]
-        if row["temperature_K"] > 1.03 * melting_k
+        for row, share in zip(one["mean_energies"], molten, strict=True)
+        if share >= MOLTEN
     ]
     solid = [
         abs(row["difference_in_errors"])
@@ -216,11 +241,13 @@ def energies(one: dict[str, Any]) -> str:
     return (
         "### The same from two starts\n\nMean potential energy; errors from ten blocks of time:\n\n"
         + table(["T / K", "run / eV", "data / eV", "difference / joint errors"], rows)
-        + f"\nAbove 1.03 of the melting temperature the two differ by {np.mean(liquid):.1f} joint\n"
-        f"errors on average, at most {max(liquid):.1f}; below 0.8 of it by {np.mean(solid):.1f},\n"
-        f"at most {max(solid):.1f}. Liquids forget their start, and there the two should agree;\n"
-        "cold replicas that began as icosahedra are icosahedra still in the data, and the blocks\n"
-        "of one run cannot know.\n"
+        + f"\nWhere {100 * MOLTEN:.0f} % of our snapshots or more are amorphous, the two differ\n"
+        f"by {np.mean(liquid):.1f} joint errors on average, at most {max(liquid):.1f} "
+        f"({len(liquid)} temperatures); below 0.8 of the\nmelting temperature by "
+        f"{np.mean(solid):.1f}, at most {max(solid):.1f}. Liquids forget their start, and there\n"
+        "the two should agree. Solids do not within nanoseconds: cold replicas of the data keep\n"
+        "the motif they began as, ours are the lowest minimum, and the blocks of one run cannot\n"
+        "know. Between, ours is still superheated.\n"
     )
 
 

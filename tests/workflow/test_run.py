@@ -204,6 +204,11 @@ def test_from_a_run_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyP
     # Hot and long enough for more than the ten structures that training asks for.
     hot = RUN_FILE.replace("[300, 450]", "[700, 900]").replace("cycles = 10", "cycles = 20")
     Path("tiny.toml").write_text(hot.replace("steps_per_cycle = 20", "steps_per_cycle = 200"))
+    # Sampled and quenched only, it is classified all the same.
+    for verb, what in (("sample", "tiny.toml"), ("quench", "tiny")):
+        CliRunner().invoke(app, [verb, what], catch_exceptions=False)
+    told = CliRunner().invoke(app, ["classify", "tiny", "--json"], catch_exceptions=False)
+    assert json.loads(told.stdout)["total"] == len(open_landscape("tiny")["unique"].read("rdf"))
     told = CliRunner().invoke(app, ["run", "tiny.toml", "--json"], catch_exceptions=False)
     result = json.loads(told.stdout)
     assert Path(result["result"]) == Path("tiny/report.html")

@@ -163,12 +163,15 @@ def classify(
 
     Classes are Dh, Ih, Twin, Fcc, Mix and Amorphous; names such as "2:1 fcc with one hcp plane"
     follow from what was measured. `--extxyz` is for OVITO and ASE. Of a run folder, the unique
-    minima are described.
+    minima are described, after the stages that are still to be done for them.
 
     Example: `nanochart classify minima.extxyz --csv words.csv`
     """
+    from nanochart.landscape import open_landscape
     from nanochart.workflow.classify import Classifier, classify_files
 
+    if is_run(files) and "unique" not in open_landscape(files[0]):
+        do_stages(files[0] / "run.toml", files[0], until="unique", show=False)
     with progress_of("classify") as progress:
         classifier = Classifier(
             files,
