@@ -100,14 +100,19 @@ def test_temperatures_beyond_the_ladder_and_empty_runs_are_told(
         run_statistics(tmp_path)
 
 
-def test_neighbours_too_far_apart_are_told_with_what_to_do(tmp_path: Path) -> None:
-    text = RUN_FILE.replace("[300, 360, 430]", "[100, 2000]")
+def told_while_sampling(folder: Path, text: str) -> tuple[list[str], str | None]:
+    """Return what a run says while it samples, and the warning about its swaps at the end."""
     told: list[str] = []
-    with open_run(tmp_path, parse_run_file(text, where="test"), text, STAGES) as run:
+    with open_run(folder, parse_run_file(text, where="test"), text, STAGES) as run:
         run.tell = told.append
         for name in ("seeds", "sample"):
             run.do(name, silent)
-        warning = exchange_warning(run)
+        return told, exchange_warning(run)
+
+
+def test_neighbours_too_far_apart_are_told_with_what_to_do(tmp_path: Path) -> None:
+    text = RUN_FILE.replace("[300, 360, 430]", "[100, 2000]")
+    told, warning = told_while_sampling(tmp_path, text)
     # Once, as soon as the pair has tried often enough, not at the end.
     assert len(told) == 1
     assert told[0].startswith("100 and 2000 K accept ")
@@ -118,10 +123,6 @@ def test_neighbours_too_far_apart_are_told_with_what_to_do(tmp_path: Path) -> No
 
 def test_a_time_step_that_is_stable_but_long_is_told(tmp_path: Path) -> None:
     text = RUN_FILE.replace("[sampling]", "[sampling]\ntimestep = 28")
-    told: list[str] = []
-    with open_run(tmp_path, parse_run_file(text, where="test"), text, STAGES) as run:
-        run.tell = told.append
-        for name in ("seeds", "sample"):
-            run.do(name, silent)
+    told, _ = told_while_sampling(tmp_path, text)
     assert len(told) == 1
     assert told[0].startswith("a time step of 28 fs is long for 430 K: ")

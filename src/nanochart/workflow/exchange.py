@@ -56,11 +56,13 @@ def _counted(snapshots: Group, name: str) -> Integers | None:
 
 def exchange_warning(run: Run) -> str | None:
     """Return one line on pairs of temperatures that hardly swap, or nothing."""
-    ladder = run.file.sampling.temperatures
-    found = exchange_of(run.landscape["snapshots"], len(ladder))
-    if found.attempted is None or found.accepted is None:
+    # Asked after every commit: the counts alone, not who was where in all cycles so far.
+    snapshots, ladder = run.landscape["snapshots"], run.file.sampling.temperatures
+    attempted = _counted(snapshots, "swap_attempts")
+    accepted = _counted(snapshots, "swap_accepts")
+    if attempted is None or accepted is None:
         return None
-    poor = poor_pairs(found.attempted, found.accepted, np.asarray(ladder, dtype=np.float64))
+    poor = poor_pairs(attempted, accepted, np.asarray(ladder, dtype=np.float64))
     if not poor:
         return None
     cold, hot, share = min(poor, key=lambda pair: pair[2])
